@@ -1,0 +1,119 @@
+package appstore
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/belfryhq/belfry"
+)
+
+// Record is one app as the file keeps it.
+type Record struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	// Keys are the app's credentials, the newest first. After a rotation the
+	// old secret stands second until it is retired.
+	Keys              []Key     `json:"keys"`
+	ClientEvents      bool      `json:"client_events,omitempty"`
+	SubscriptionCount bool      `json:"subscription_count,omitempty"`
+	Watchlist         bool      `json:"watchlist,omitempty"`
+	Created           time.Time `json:"created"`
+	// Generated marks the app that a server made for itself because it had none.
+	Generated bool `json:"generated,omitempty"`
+}
+
+// Key is a key and its secret.
+type Key struct {
+	Key    string `json:"key"`
+	Secret string `json:"secret"`
+}
+
+// App gives the record as a server serves it, with the default limits.
+func (r Record) App() *belfry.App {
+	app := &belfry.App{
+		ID:                r.ID,
+		Name:              r.Name,
+		ClientEvents:      r.ClientEvents,
+		SubscriptionCount: r.SubscriptionCount,
+		Watchlist:         r.Watchlist,
+		Limits:            belfry.DefaultLimits(),
+	}
+	if app.Name == "" {
+		app.Name = r.ID
+	}
+	for _, k := range r.Keys {
+		app.Keys = append(app.Keys, belfry.Credential{Key: k.Key, Secret: k.Secret})
+	}
+	return app
+}
+
+// New describes an app to add. Empty fields are made up: an id of decimal
+// digits (HTTP-10), a key of 20 hexadecimal digits and a random secret.
+type New struct {
+	ID                string `json:"id,omitempty"`
+	Name              string `json:"name,omitempty"`
+	Key               string `json:"key,omitempty"`
+	ClientEvents      bool   `json:"client_events,omitempty"`
+	SubscriptionCount bool   `json:"subscription_count,omitempty"`
+	Watchlist         bool   `json:"watchlist,omitempty"`
+}
+
+func (n New) record(now time.Time) (Record, error) {
+	if n.ID == "" {
+		n.ID = newID()
+	}
+	if n.Key == "" {
+		n.Key = randomHex(10)
+	}
+	for what, text := range map[string]string{"id": n.ID, "key": n.Key} {
+		if err := checkWord(what, text); err != nil {
+			return Record{}, err
+		}
+	}
+	return Record{
+		ID:                n.ID,
+		Name:              n.Name,
+		Keys:              []Key{{Key: n.Key, Secret: newSecret()}},
+		ClientEvents:      n.ClientEvents,
+		SubscriptionCount: n.SubscriptionCount,
+		Watchlist:         n.Watchlist,
+		Created:           now.UTC().Truncate(time.Second),
+	}, nil
+}
+
+// checkWord keeps out what would have to be escaped in a URL, a shell or an
+// auth string, where a colon parts key from signature.
+func checkWord(what, text string) error {
+	ok := text != "" && len(text) <= 100
+	for _, c := range text {
+		ok = ok && (c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_' || c == '.')
+	}
+	if !ok {
+		return &belfry.Error{
+			Code:    belfry.CodeInvalid,
+			Message: fmt.Sprintf("%q cannot be an app's %s", text, what),
+			Hint:    "use 1 to 100 letters, digits, dots, hyphens and underscores; some SDKs want digits alone in an id",
+		}
+	}
+	return nil
+}
+
+func newID() string {
+	n, err := rand.Int(rand.Reader, big.NewInt(900_000_000))
+	if err != nil {
+		panic(err) // crypto/rand does not fail
+	}
+	return fmt.Sprint(n.Int64() + 100_000_000)
+}
+
+// newSecret makes 160 random bits.
+func newSecret() string { return randomHex(20) }
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
