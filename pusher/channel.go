@@ -1,6 +1,10 @@
 package pusher
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/belfryhq/belfry"
+)
 
 // Kind is what a channel's name says about it: whether subscribing needs a
 // signature, whether it has members, whether its data is opaque, and whether
@@ -70,18 +74,21 @@ func (k Kind) String() string {
 }
 
 // ValidName reports whether name is a legal channel name of at most max
-// characters (CH-03): letters, digits and _-=@,.; and, for events to a signed-in
-// user, #server-to-user-{id} with an id of 1 to 199 such characters (HTTP-24).
+// characters, belfry.Unlimited for any number (CH-03): letters, digits and
+// _-=@,.; and, for events to a signed-in user, #server-to-user-{id} with an id
+// of 1 to 199 such characters (HTTP-24).
 func ValidName(name string, max int) bool {
 	if id, ok := strings.CutPrefix(name, serverToUserPrefix); ok {
 		return ValidUserID(id, 199)
 	}
-	return len(name) <= max && nameCharacters(name)
+	return !belfry.Over(len(name), max) && nameCharacters(name)
 }
 
 // ValidUserID reports whether id may be a signed-in user's id (USER-02): 1 to
-// max of the characters that channel names use.
-func ValidUserID(id string, max int) bool { return len(id) <= max && nameCharacters(id) }
+// max of the characters that channel names use, belfry.Unlimited for any number.
+func ValidUserID(id string, max int) bool {
+	return !belfry.Over(len(id), max) && nameCharacters(id)
+}
 
 func nameCharacters(s string) bool {
 	for i := range len(s) {

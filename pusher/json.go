@@ -77,16 +77,6 @@ func newScanner(b []byte) (*scanner, error) {
 	return s, nil
 }
 
-// validJSON reports whether b is one JSON value.
-func validJSON(b []byte) bool {
-	s, err := newScanner(b)
-	if err != nil {
-		return false
-	}
-	_, err = s.value()
-	return err == nil && s.end()
-}
-
 func (s *scanner) at(c byte) bool { return s.i < len(s.b) && s.b[s.i] == c }
 
 func (s *scanner) end() bool { s.space(); return s.i == len(s.b) }

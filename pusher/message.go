@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/belfryhq/belfry"
 )
 
 // The events of the protocol itself.
@@ -249,7 +251,11 @@ func ParseUser(userData string, maxID int) (User, error) {
 	case u.ID == "":
 		return User{}, errors.New(`user_data: "id" is missing or empty`)
 	case !ValidUserID(u.ID, maxID):
-		return User{}, fmt.Errorf(`user_data: "id" must have at most %d characters, letters, digits and _-=@,.; only`, maxID)
+		most := ""
+		if maxID != belfry.Unlimited {
+			most = fmt.Sprintf("at most %d characters, ", maxID)
+		}
+		return User{}, fmt.Errorf(`user_data: "id" must have %sletters, digits and _-=@,.; only`, most)
 	}
 	return u, nil
 }
@@ -268,3 +274,7 @@ func parseStrings(name string, value []byte, into *[]string) error {
 	}
 	return nil
 }
+
+// StringValue decodes a JSON string token that this package gave, such as
+// Event.Data.
+func StringValue(token []byte) string { return unquote(token) }

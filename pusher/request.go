@@ -5,7 +5,6 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,13 +43,33 @@ func unescape(s string, plusIsSpace bool) string {
 	if !strings.ContainsAny(s, "%+") {
 		return s
 	}
-	if plusIsSpace {
-		s = strings.ReplaceAll(s, "+", " ")
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '+' && plusIsSpace:
+			b = append(b, ' ')
+		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			b = append(b, fromHex(s[i+1])<<4|fromHex(s[i+2]))
+			i += 2
+		default:
+			b = append(b, c)
+		}
 	}
-	if decoded, err := url.PathUnescape(s); err == nil {
-		return decoded
+	return string(b)
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func fromHex(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c >= 'a':
+		return c - 'a' + 10
 	}
-	return s
+	return c - 'A' + 10
 }
 
 // Get gives the first parameter of that lower-case name, or "".
@@ -112,7 +131,8 @@ func arrayName(name string) (string, bool) {
 type Request struct {
 	Method string
 	// Paths are the forms of the path that the caller may have signed, the
-	// likeliest first: decoded, raw, with and without a configured prefix (HTTP-05).
+	// likeliest first: decoded, raw, with and without a configured prefix
+	// (HTTP-05). At least one is required.
 	Paths []string
 	// RawQuery is the query string as it came.
 	RawQuery string
@@ -218,7 +238,11 @@ func (r Request) verifySignature(q Query, secrets []string) (Query, error) {
 			}
 		}
 	}
-	return nil, &SignatureError{Reason: "signature mismatch", Text: RequestText(r.Method, r.Paths[0], q, false)}
+	var likeliest string
+	if len(r.Paths) > 0 {
+		likeliest = r.Paths[0]
+	}
+	return nil, &SignatureError{Reason: "signature mismatch", Text: RequestText(r.Method, likeliest, q, false)}
 }
 
 // RequestText is the string that a request's signature covers (HTTP-02).
