@@ -158,25 +158,28 @@ type Notice struct {
 }
 
 // Cluster connects this hub with the others that serve the same apps. Each
-// channel and each user has an owner among the live nodes, which decides its
-// transitions, counts, members and cache. memcluster answers for a single
-// process: it owns everything and has no others to tell.
+// channel has an owner among the live nodes, which decides its transitions,
+// counts, members and cache. memcluster answers for a single process: it owns
+// everything and has no others to tell. No method blocks; all may be called
+// under a channel's lock.
 type Cluster interface {
-	// Owns reports whether this node decides about that channel or user of app.
-	Owns(app, name string) bool
-	// Ask sends a decision to its owner elsewhere. reply is called once, later,
-	// in the order in which the owner decided and published.
+	// Owns reports whether this node decides about that channel of app.
+	Owns(app, channel string) bool
+	// Ask sends a decision to its owner elsewhere. reply is called once, later
+	// and without locks, in the order in which the owner decided and published.
 	Ask(op Op, reply func(Answer, error))
-	// Publish hands a message to the other nodes with subscribers of the
-	// channel; it returns once the broker has it.
-	Publish(ctx context.Context, m Cast) error
+	// Publish hands a message to the other nodes with subscribers of its
+	// channel, in the order of the calls. done, if not nil, is called once when
+	// the broker has it; before Publish returns if there is nobody to tell.
+	Publish(m Cast, done func(error))
 	// Gather asks every other node and gives what they answered.
-	Gather(ctx context.Context, op Op) ([]Answer, error)
+	Gather(op Op, reply func([]Answer, error))
 }
 
 // Node is what a hub offers to its cluster driver.
 type Node interface {
-	// Decide carries out op as the owner of its channel or user.
+	// Decide carries out op, as the owner of its channel or, for OpTerminate and
+	// OpChannels, for this node's part.
 	Decide(op Op) Answer
 	// Deliver brings a message from another node to the local subscribers.
 	Deliver(m Cast)
@@ -185,13 +188,12 @@ type Node interface {
 // OpKind is the kind of an Op.
 type OpKind uint8
 
-// What may be asked of an owner or of every node.
+// What may be asked of an owner, or, the last two, of every node.
 const (
 	OpJoin      OpKind = iota // App, Channel, Socket, Member
 	OpLeave                   // App, Channel, Socket, Member.ID
-	OpCache                   // App, Channel, Message: store and publish
-	OpSignIn                  // App, UserID, Socket
-	OpSignOut                 // App, UserID, Socket
+	OpCache                   // App, Channel, Event, Data, Socket (excluded)
+	OpState                   // App, Channel
 	OpTerminate               // App, UserID
 	OpChannels                // App, Channel as a prefix
 )
@@ -202,9 +204,10 @@ type Op struct {
 	App     string
 	Channel string
 	UserID  string
+	Event   string
+	Data    []byte // a JSON string token
 	Socket  pusher.SocketID
 	Member  pusher.Member
-	Message []byte
 }
 
 // Answer is what became of an Op.
@@ -213,10 +216,12 @@ type Answer struct {
 	Full bool
 	// Members are the channel's members after a presence join (CH-12).
 	Members []pusher.Member
-	// Cached is a cache channel's event, unsealed; nil on a miss (CH-41).
-	Cached []byte
-	// Channels answers OpChannels.
+	// Cached is a cache channel's event; nil on a miss (CH-41).
+	Cached *CacheState
+	// Channels answers OpChannels, and OpState with at most one entry.
 	Channels map[string]ChannelInfo
+	// Receipt counts the owner's own subscribers (OpCache).
+	Receipt Receipt
 }
 
 // Cast is a message on its way between nodes.
