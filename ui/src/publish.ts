@@ -77,7 +77,7 @@ export class Publish {
             make('span', {}, block.title),
             copyButton(`Copy ${block.title}`, () => block.text),
           ),
-          make('pre', { tabindex: '0' }, make('code', {}, block.text)),
+          make('pre', {}, make('code', {}, block.text)),
         ),
       ),
     )
