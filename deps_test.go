@@ -1,0 +1,197 @@
+package belfry_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/belfryhq/belfry"
+
+// layers are the rooms of the house, from the ground up. A package imports
+// only strictly lower layers. A pattern is a path.Match pattern of the package's
+// path in the module; "." is the root.
+var layers = []struct {
+	name  string
+	rooms []string
+}{
+	{"vocabulary", []string{"."}},
+	{"mechanics", []string{"pusher", "webhook", "ui", "internal/store", "internal/run", "internal/retry", "internal/httpx",
+		"internal/filelock", "internal/logs", "internal/socket/wsframe"}},
+	{"engines", []string{"internal/hub", "internal/hook", "internal/broadcast", "internal/queue", "internal/identity", "internal/authz",
+		"internal/notify", "internal/ingest", "internal/dashboard", "internal/trace", "internal/appstore"}},
+	{"drivers", []string{"internal/hub/*cluster", "internal/hub/*test", "internal/broadcast/*cast", "internal/queue/*queue", "internal/queue/*test"}},
+	{"readers", []string{"internal/gate", "internal/explain", "internal/doctor"}},
+	{"doors", []string{"internal/socket", "internal/api", "internal/web", "internal/console", "internal/ops", "internal/control"}},
+	{"assembly", []string{"server"}},
+	{"tools", []string{"client", "internal/config", "internal/bench", "internal/worker", "internal/soak", "examples/*"}},
+	{"commands", []string{"internal/cli"}},
+	{"binary", []string{"cmd/belfry"}},
+	{"tests", []string{"test/*"}},
+}
+
+// thirdParty says which packages from elsewhere a room may import, by the
+// beginning of their path. A room that is not named imports none.
+var thirdParty = map[string][]string{
+	"internal/filelock":         {"golang.org/x/sys"},
+	"internal/logs":             {"github.com/lmittmann/tint"},
+	"internal/store":            {"modernc.org/", "github.com/jackc/pgx/", "github.com/pressly/goose/"},
+	"internal/identity":         {"github.com/alexedwards/scs/", "github.com/golang-jwt/jwt/", "github.com/MicahParks/keyfunc/", "golang.org/x/crypto"},
+	"internal/authz":            {"cel.dev/"},
+	"internal/notify":           {"github.com/SherClockHolmes/webpush-go"},
+	"internal/hub/rediscluster": {"github.com/redis/go-redis/"},
+	"internal/hub/natscluster":  {"github.com/nats-io/nats.go"},
+	"internal/queue/riverqueue": {"github.com/riverqueue/river"},
+	"internal/queue/asynqqueue": {"github.com/hibiken/asynq"},
+	"internal/gate":             {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
+	"internal/api":              {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
+	"internal/ops":              {"github.com/prometheus/"},
+	"internal/config":           {"github.com/goccy/go-yaml", "github.com/joho/godotenv", "github.com/caarlos0/env/"},
+	"internal/cli":              {"github.com/spf13/cobra", "github.com/spf13/pflag"},
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+// room is the package's path in the module, "." for the root.
+func room(importPath string) string {
+	if importPath == modulePath {
+		return "."
+	}
+	return strings.TrimPrefix(importPath, modulePath+"/")
+}
+
+func isOurs(importPath string) bool {
+	return importPath == modulePath || strings.HasPrefix(importPath, modulePath+"/")
+}
+
+func isStandard(importPath string) bool {
+	first, _, _ := strings.Cut(importPath, "/")
+	return !strings.Contains(first, ".")
+}
+
+// layerOf gives the room's layer, or -1.
+func layerOf(room string) int {
+	for i, layer := range layers {
+		for _, pattern := range layer.rooms {
+			if ok, _ := path.Match(pattern, room); ok {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// faults gives a sentence for each import of p that breaks the plan of the house.
+func faults(p goPackage) (sentences []string) {
+	here := room(p.ImportPath)
+	layer := layerOf(here)
+	if layer < 0 {
+		return []string{here + " stands in no layer: give it a place in the table of deps_test.go"}
+	}
+	for _, imported := range p.Imports {
+		switch {
+		case isStandard(imported):
+		case !isOurs(imported):
+			allowed := slices.ContainsFunc(thirdParty[here], func(prefix string) bool { return strings.HasPrefix(imported, prefix) })
+			if !allowed && layers[layer].name != "tests" {
+				sentences = append(sentences, here+" imports "+imported+", which the plan does not give it: move the code to the room that owns that technology, or add it to the table with a reason in docs/design.md")
+			}
+		default:
+			sentences = append(sentences, importFault(here, room(imported))...)
+		}
+	}
+	return sentences
+}
+
+func importFault(here, there string) []string {
+	from, to := layerOf(here), layerOf(there)
+	switch {
+	case to < 0:
+		return nil // said where that package is judged itself
+	case to >= from:
+		return []string{here + " (" + layers[from].name + ") imports " + there + " (" + layers[to].name +
+			"): a package imports only strictly lower layers; declare the interface that it needs and let server hand it in"}
+	case layers[from].name == "drivers" && layers[to].name == "engines" && path.Dir(here) != there:
+		return []string{here + " imports the engine " + there + ": a driver knows only its own engine, " + path.Dir(here)}
+	case layers[to].name == "drivers" && here != "server" && layers[from].name != "tests":
+		return []string{here + " imports the driver " + there + ": only server knows which driver is used"}
+	}
+	return nil
+}
+
+func TestPackagesImportOnlyLowerLayers(t *testing.T) {
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		t.Run(system, func(t *testing.T) {
+			for _, p := range listPackages(t, system) {
+				for _, sentence := range faults(p) {
+					t.Error(sentence)
+				}
+			}
+		})
+	}
+}
+
+func listPackages(t *testing.T, system string) (packages []goPackage) {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports", "./...")
+	list.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+	var complaints bytes.Buffer
+	list.Stderr = &complaints
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &complaints)
+	}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// The test itself must be able to fail.
+func TestLayerTestSeesEachFault(t *testing.T) {
+	for _, c := range []struct{ from, imports, says string }{
+		{"internal/hub", "internal/hook", "strictly lower layers"},
+		{"internal/hub", "internal/socket", "strictly lower layers"},
+		{".", "pusher", "strictly lower layers"},
+		{"server", "internal/config", "strictly lower layers"},
+		{"internal/hub/memcluster", "internal/hook", "only its own engine"},
+		{"internal/api", "internal/hub/memcluster", "only server knows"},
+		{"internal/newroom", "pusher", "stands in no layer"},
+	} {
+		got := strings.Join(faults(goPackage{ImportPath: strings.TrimSuffix(modulePath+"/"+c.from, "/."), Imports: []string{modulePath + "/" + c.imports}}), "\n")
+		if !strings.Contains(got, c.says) {
+			t.Errorf("%s imports %s: %q, want %q", c.from, c.imports, got, c.says)
+		}
+	}
+	for _, c := range []struct {
+		from, imports string
+		fine          bool
+	}{
+		{"internal/ops", "github.com/prometheus/client_golang/prometheus", true},
+		{"internal/hub", "github.com/prometheus/client_golang/prometheus", false},
+		{"internal/cli", "github.com/spf13/cobra", true},
+		{"server", "github.com/spf13/cobra", false},
+		{"pusher", "golang.org/x/crypto/nacl", false},
+		{"pusher", "crypto/hmac", true},
+	} {
+		got := faults(goPackage{ImportPath: modulePath + "/" + c.from, Imports: []string{c.imports}})
+		if (len(got) == 0) != c.fine {
+			t.Errorf("%s imports %s: %q", c.from, c.imports, got)
+		}
+	}
+}
