@@ -1,0 +1,214 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/pusher"
+)
+
+// Hub is what the door needs of the engine; *hub.Hub is one.
+type Hub interface {
+	// App gives the settings of an app, nil for an unknown one.
+	App(id string) *belfry.App
+	// Publish hands events to the fan-out, all or none, and gives one Published
+	// for each. It must not keep the events' Data after it returns.
+	Publish(ctx context.Context, app string, events []pusher.Event) ([]hub.Published, error)
+	Channels(ctx context.Context, app, prefix string) (map[string]hub.ChannelInfo, error)
+	Channel(ctx context.Context, app, name string) (hub.ChannelState, error)
+	Users(ctx context.Context, app, name string) ([]string, error)
+	Terminate(ctx context.Context, app, user string) error
+	// Draining reports whether the server is on its way out.
+	Draining() bool
+}
+
+// Config are the settings of the door. Hub is required; the zero value of
+// everything else is its default.
+type Config struct {
+	Hub Hub
+	// PathPrefix stands before /apps in the URLs that clients use, such as
+	// "/realtime"; default none. Requests are served with and without it, since
+	// a reverse proxy may have taken it off (HTTP-05).
+	PathPrefix string
+	// Logger gets the causes of internal faults; default none.
+	Logger *slog.Logger
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+	// MaxBody caps request bodies in bytes whatever an app's http_body says,
+	// unlimited included; default 16 MiB.
+	MaxBody int
+	// IdempotencyWindow is how long an Idempotency-Key is remembered; default
+	// two minutes.
+	IdempotencyWindow time.Duration
+	// Limit, if set, is told of what met a limit that only this door sees: limit
+	// is its configuration key, size what met it, max its value; near is an
+	// early warning at 80%, otherwise the request was refused. It may be called
+	// concurrently and must not block.
+	Limit func(app *belfry.App, limit, event, channel string, size, max int64, near bool)
+}
+
+// New makes the handler of {prefix}/apps/…, safe for concurrent use. It starts
+// nothing and needs no closing. Bounds on the time that a request takes to
+// arrive are the http.Server's to set.
+func New(cfg Config) http.Handler {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = 16 << 20
+	}
+	if cfg.IdempotencyWindow == 0 {
+		cfg.IdempotencyWindow = 2 * time.Minute
+	}
+	if cfg.Limit == nil {
+		cfg.Limit = func(*belfry.App, string, string, string, int64, int64, bool) {}
+	}
+	cfg.PathPrefix = strings.TrimRight(cfg.PathPrefix, "/")
+	if cfg.PathPrefix != "" && cfg.PathPrefix[0] != '/' {
+		cfg.PathPrefix = "/" + cfg.PathPrefix
+	}
+	return &door{
+		Config: cfg,
+		rates:  rates{byApp: map[string]*rateEntry{}},
+		keys:   newKeys(cfg.IdempotencyWindow, cfg.Now, cfg.Logger),
+		bodies: sync.Pool{New: func() any { return new(bodyBuffer) }},
+	}
+}
+
+type door struct {
+	Config
+	rates  rates
+	keys   *keys
+	bodies sync.Pool
+}
+
+// call is one authenticated request.
+type call struct {
+	ctx    context.Context
+	app    *belfry.App
+	header http.Header
+	query  pusher.Query
+	// subject is the channel or user that the path names.
+	subject string
+	// body is the decoded body; it lives as long as the request.
+	body []byte
+}
+
+func (c *call) naming() pusher.Naming {
+	return pusher.Naming{Limits: c.app.Limits, Strict: c.app.StrictNames}
+}
+
+// answer is a successful response.
+type answer struct {
+	status   int    // zero means 200
+	body     []byte // a JSON object
+	eventIDs string // of what was published
+	replayed bool   // by an Idempotency-Key
+}
+
+var emptyObject = []byte("{}")
+
+// ServeHTTP answers one request.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	got, err := d.serve(r)
+	if err != nil {
+		d.fail(w, r, err)
+		return
+	}
+	h := w.Header()
+	if got.eventIDs != "" {
+		h.Set("X-Belfry-Event-Id", got.eventIDs)
+	}
+	if got.replayed {
+		h.Set("Idempotency-Replayed", "true")
+	}
+	if got.status == 0 {
+		got.status = http.StatusOK
+	}
+	if got.body == nil {
+		got.body = emptyObject
+	}
+	write(w, "application/json", got.status, got.body)
+}
+
+// serve checks in the order of HTTP-09: route, app, signature, switched off,
+// rate, content. A draining server takes nothing new on; a body that is too
+// large is refused while it is read.
+func (d *door) serve(r *http.Request) (answer, error) {
+	raw := rawPath(r.URL)
+	m, ok := d.match(raw)
+	if !ok {
+		return answer{}, belfry.Errorf(belfry.CodeNotFound, "no such route: the API is at %s/apps/{app_id}/events and its like", d.PathPrefix)
+	}
+	if !m.allows(r.Method) {
+		return answer{}, &methodError{allow: m.allow()}
+	}
+	app := d.Hub.App(m.app)
+	if app == nil {
+		return answer{}, belfry.Errorf(belfry.CodeNotFound, "no app has the id %q: check app_id, and that this is the right server", clip(m.app))
+	}
+	if d.Hub.Draining() {
+		return answer{}, belfry.Errorf(belfry.CodeUnavailable, "the server is shutting down: nothing was published; try again")
+	}
+	buffer := d.bodies.Get().(*bodyBuffer)
+	defer buffer.free(&d.bodies)
+	received, err := buffer.read(r, d.bodyLimit(app))
+	if err != nil {
+		return answer{}, d.refused(app, err)
+	}
+	query, err := pusher.Request{
+		Method: r.Method, Paths: d.signedPaths(r, raw), RawQuery: r.URL.RawQuery, Body: received,
+	}.Verify(d.Now(), app.Secrets)
+	if err != nil {
+		return answer{}, &belfry.Error{Code: belfry.CodeUnauthenticated, Message: err.Error()}
+	}
+	if app.Disabled {
+		return answer{}, belfry.Errorf(belfry.CodeForbidden, "app %q is disabled", clip(app.ID))
+	}
+	if err := d.admit(app); err != nil {
+		return answer{}, err
+	}
+	c := &call{ctx: r.Context(), app: app, header: r.Header, query: query, subject: m.subject}
+	if c.body, err = buffer.decode(r.Header, received, d.bodyLimit(app)); err != nil {
+		return answer{}, d.refused(app, err)
+	}
+	if m.publishes {
+		return d.once(c, m)
+	}
+	return m.serve(d, c)
+}
+
+// refused reports a refusal to Limit when it was one of the app's limits, and
+// gives err back.
+func (d *door) refused(app *belfry.App, err error) error {
+	if o, ok := errors.AsType[*pusher.OverLimit](err); ok {
+		d.Limit(app, o.Limit, o.Event, o.Channel, o.Size, o.Max, false)
+	}
+	return err
+}
+
+// near gives the early warning about a limit when size has reached 80% of it.
+// A limit below five has no size that is near it without being at it.
+func (d *door) near(app *belfry.App, limit, event, channel string, size, max int) {
+	if max >= 5 && size <= max && size*5 >= max*4 {
+		d.Limit(app, limit, event, channel, int64(size), int64(max), true)
+	}
+}
+
+// clip bounds what an error repeats of its input.
+func clip(s string) string {
+	if len(s) > 100 {
+		return strings.ToValidUTF8(s[:100], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,184 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/pusher"
+)
+
+// statuses is the one table from a kind of failure to its status (HTTP-80).
+var statuses = map[belfry.Code]int{
+	belfry.CodeInvalid:         http.StatusBadRequest,
+	belfry.CodeUnauthenticated: http.StatusUnauthorized,
+	belfry.CodeForbidden:       http.StatusForbidden,
+	belfry.CodeNotFound:        http.StatusNotFound,
+	belfry.CodeConflict:        http.StatusConflict,
+	belfry.CodeTooLarge:        http.StatusRequestEntityTooLarge,
+	belfry.CodeRateLimited:     http.StatusTooManyRequests,
+	belfry.CodeUnavailable:     http.StatusServiceUnavailable,
+	belfry.CodeInternal:        http.StatusInternalServerError,
+}
+
+// methodError refuses a method on a known route.
+type methodError struct{ allow string }
+
+func (e *methodError) Error() string {
+	return "method not allowed: this route takes " + e.allow
+}
+
+// codingError refuses an unknown content coding.
+type codingError struct{ coding string }
+
+func (e *codingError) Error() string {
+	return "Content-Encoding " + strconv.Quote(clip(e.coding)) + " is not supported: send the body plain, or as gzip or deflate"
+}
+
+// rateError refuses a request over the rate.
+type rateError struct {
+	limit int
+	retry time.Duration
+}
+
+func (e *rateError) Error() string {
+	return "too many requests: this app may send " + strconv.Itoa(e.limit) + " a second"
+}
+
+// explain gives the status of an error and the text that the caller may see.
+func explain(err error) (status int, text string) {
+	if e, ok := errors.AsType[*methodError](err); ok {
+		return http.StatusMethodNotAllowed, e.Error()
+	}
+	if e, ok := errors.AsType[*codingError](err); ok {
+		return http.StatusUnsupportedMediaType, e.Error()
+	}
+	if e, ok := errors.AsType[*rateError](err); ok {
+		return http.StatusTooManyRequests, e.Error()
+	}
+	if e, ok := errors.AsType[*belfry.Error](err); ok {
+		status, known := statuses[e.Code]
+		if !known || status == http.StatusInternalServerError {
+			return http.StatusInternalServerError, "internal error"
+		}
+		if e.Hint != "" {
+			return status, e.Message + "; " + e.Hint
+		}
+		return status, e.Message
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return http.StatusServiceUnavailable, "the request was not finished in time: try again"
+	}
+	return http.StatusInternalServerError, "internal error"
+}
+
+// fail answers a request with an error (HTTP-80, HTTP-81).
+func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status, text := explain(err)
+	h := w.Header()
+	switch status {
+	case http.StatusMethodNotAllowed:
+		e, _ := errors.AsType[*methodError](err)
+		h.Set("Allow", e.allow)
+	case http.StatusUnsupportedMediaType:
+		h.Set("Accept-Encoding", "gzip, deflate, identity")
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", retryAfter(err))
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
+	}
+	d.log(r, status, text, err)
+	h.Set("X-Content-Type-Options", "nosniff")
+	if prefersText(r.Header.Values("Accept")) {
+		write(w, "text/plain; charset=utf-8", status, []byte(text))
+		return
+	}
+	body := pusher.AppendString([]byte(`{"error":`), text)
+	body = append(body, `,"code":`...)
+	body = strconv.AppendInt(body, int64(status), 10)
+	write(w, "application/json", status, append(body, '}'))
+}
+
+// log keeps an internal fault's cause; a caller's mistake is for debugging.
+func (d *door) log(r *http.Request, status int, text string, err error) {
+	level := slog.LevelDebug
+	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status)}
+	if status == http.StatusInternalServerError {
+		level = slog.LevelError
+		attrs = append(attrs, slog.Any("error", err))
+	} else {
+		attrs = append(attrs, slog.String("reason", text))
+	}
+	d.Logger.LogAttrs(r.Context(), level, "api request failed", attrs...)
+}
+
+// retryAfter gives whole seconds, at least one.
+func retryAfter(err error) string {
+	e, ok := errors.AsType[*rateError](err)
+	if !ok {
+		return "1"
+	}
+	return strconv.Itoa(max(1, int((e.retry+time.Second-1)/time.Second)))
+}
+
+// write sends a whole response; for HEAD net/http leaves the body out.
+func write(w http.ResponseWriter, contentType string, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the caller is gone: nobody is left to tell
+}
+
+// prefersText reports whether Accept ranks text/plain above JSON. Equal ranks,
+// "*/*" and no header mean JSON.
+func prefersText(accept []string) bool {
+	text, textAt := 0.0, -1
+	json, jsonAt := 0.0, -1
+	for _, header := range accept {
+		for item := range strings.SplitSeq(header, ",") {
+			kind, params, _ := strings.Cut(item, ";")
+			q := quality(params)
+			switch strings.ToLower(strings.TrimSpace(kind)) {
+			case "text/plain":
+				text, textAt = q, 2
+			case "text/*":
+				if textAt < 1 {
+					text, textAt = q, 1
+				}
+			case "application/json":
+				json, jsonAt = q, 2
+			case "application/*":
+				if jsonAt < 1 {
+					json, jsonAt = q, 1
+				}
+			case "*/*":
+				if textAt < 0 {
+					text, textAt = q, 0
+				}
+				if jsonAt < 0 {
+					json, jsonAt = q, 0
+				}
+			}
+		}
+	}
+	return text > json
+}
+
+// quality reads the q of an Accept item; one when it has none or a bad one.
+func quality(params string) float64 {
+	for param := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(param), "=")
+		if strings.EqualFold(name, "q") {
+			if q, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err == nil && q >= 0 && q <= 1 {
+				return q
+			}
+		}
+	}
+	return 1
+}
