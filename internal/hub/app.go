@@ -90,6 +90,20 @@ func (a *app) cacheTTL() time.Duration {
 	return 30 * time.Minute
 }
 
+// Limit counts and tells that an app met a limit which a door saw: limit is
+// its configuration key. near is an early warning, which is told only.
+func (h *Hub) Limit(settings *belfry.App, limit, event, channel string, size, max int64, near bool) {
+	a := h.registry.Load().byID[settings.ID]
+	if a == nil {
+		return
+	}
+	n := Notice{Kind: NoticeLimit, Event: event, Channel: channel, Limit: limit, Size: size, Max: max, Near: near}
+	if !near {
+		a.counters.limit(limit)
+	}
+	a.notice(n)
+}
+
 // limit counts and tells a refusal by a limit; limit is its configuration key.
 func (a *app) limit(key string, n Notice, size, max int64) {
 	a.counters.limit(key)
