@@ -192,7 +192,7 @@ func measured() ops.Config {
 
 func TestMetrics_GiveEveryFigure(t *testing.T) {
 	o := ops.New(measured())
-	o.Count("api", http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	o.Measure("api", http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	w := get(t, o.Private(), "/metrics")
 	for _, want := range []string{
 		`belfry_ready 1`,
@@ -284,9 +284,9 @@ func TestProfiling_AnswersThisMachineOnly(t *testing.T) {
 	}
 }
 
-func TestCount_PassesTheAnswerOn(t *testing.T) {
+func TestMeasure_PassesTheAnswerOn(t *testing.T) {
 	o := ops.New(ops.Config{})
-	h := o.Count("api", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := o.Measure("api", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusEarlyHints)
 		w.WriteHeader(http.StatusAccepted)
 		io.WriteString(w, "ok")
@@ -330,7 +330,7 @@ func TestReference_ListsTheMetrics(t *testing.T) {
 // round.
 func TestReference_IsComplete(t *testing.T) {
 	o := ops.New(measured())
-	get(t, o.Count("api", http.NotFoundHandler()), "/")
+	get(t, o.Measure("api", http.NotFoundHandler()), "/")
 	var page bytes.Buffer
 	if err := ops.WriteReference(&page); err != nil {
 		t.Fatal(err)

@@ -26,10 +26,10 @@ func newRequests() *requests {
 	}
 }
 
-// Count counts and times the requests that next answers, under the name of
+// Measure counts and times the requests that next answers, under the name of
 // its door, which must be one of a few fixed words. Do not put it in front of
 // WebSockets: their requests last as long as the connection.
-func (o *Ops) Count(door string, next http.Handler) http.Handler {
+func (o *Ops) Measure(door string, next http.Handler) http.Handler {
 	seconds := o.requests.seconds.WithLabelValues(door)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
