@@ -1,0 +1,195 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config holds all settings. The zero value is not useful: [Load] makes one
+// and fills in the defaults. It is not changed after that and may be read
+// concurrently.
+//
+// A field's comment is its entry in the reference; its tags are the contract:
+// yaml is the key in the file, env the variables (the first one set wins),
+// flag the command-line flag, default the default as an operator would write
+// it, kind the syntax where the type does not say it, live that a reload
+// applies a change without a restart, later that nothing reads the value yet.
+type Config struct {
+	// Address of everything HTTP and WebSocket, `HOST:PORT` or `:PORT`.
+	Listen string `yaml:"listen" env:"BELFRY_LISTEN" flag:"listen" default:":6001" kind:"listen"`
+	// Folder for generated keys, apps, the database, pid and log files, and the
+	// socket that commands reach the server by. Created with owner-only rights.
+	DataDir string `yaml:"data_dir" env:"BELFRY_DATA_DIR" flag:"data-dir" default:"./data"`
+	// Public address of the server, for links and printed settings. When unset
+	// it is `localhost` at the port of `listen`.
+	URL string `yaml:"url" env:"BELFRY_URL,APP_URL" default:"http://localhost:6001" kind:"url"`
+	// Address of metrics, profiling and the detailed health report; `off` for
+	// none. Keep it off the public network.
+	MetricsListen string `yaml:"metrics_listen" env:"BELFRY_METRICS_LISTEN" flag:"metrics-listen" default:"127.0.0.1:9601" kind:"listen-off"`
+	// Address ranges whose `Forwarded` and `X-Forwarded-*` headers count, such
+	// as `10.0.0.0/8` or `192.0.2.7`.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" env:"BELFRY_TRUSTED_PROXIES" kind:"prefixes"`
+	// Origins of front ends on other hosts, such as `https://app.example.com`.
+	// The default is the origin of `APP_URL` when that is set.
+	CORSOrigins []string `yaml:"cors_origins" env:"BELFRY_CORS_ORIGINS" kind:"origin" later:"application HTTP"`
+	// What is logged and how.
+	Log Log `yaml:"log"`
+	// The server's own limits and times.
+	Server Server `yaml:"server"`
+	// TLS in this process. Without it the server speaks plain HTTP, for a proxy
+	// that ends TLS.
+	TLS TLS `yaml:"tls"`
+	// Delivery of outgoing webhooks, for all apps.
+	Webhooks Delivery `yaml:"webhooks"`
+
+	// The apps of this server. Without any, and without `PUSHER_APP_*`, one is
+	// generated on the first start.
+	AppList []App `yaml:"apps" live:"true"`
+
+	// Credentials of the default app, and where `broadcast_connection: pusher`
+	// publishes.
+	Pusher Pusher `yaml:"pusher"`
+	// Where `broadcast_connection: reverb` publishes.
+	Reverb Reverb `yaml:"reverb"`
+	// Where events of the application go: `local` (this server), `pusher`,
+	// `reverb`, `log` or `null`.
+	BroadcastConnection string `yaml:"broadcast_connection" env:"BROADCAST_CONNECTION,BROADCAST_DRIVER" default:"local" kind:"enum local pusher reverb log null" later:"broadcasting"`
+	// What holds queued jobs: `database`, `redis` or `sync`.
+	QueueConnection string `yaml:"queue_connection" env:"QUEUE_CONNECTION" default:"database" kind:"enum database redis sync" later:"queues"`
+	// Database: `sqlite:///path` or `postgres://…`. The default is SQLite in
+	// the data folder.
+	DatabaseURL string `yaml:"database_url" env:"DATABASE_URL" kind:"database" later:"the database"`
+	// Redis, for queues and clusters.
+	Redis Redis `yaml:"redis"`
+	// Secret that signs webhooks sent to this server, or two parted by a comma
+	// while one replaces the other.
+	WebhookSharedSecrets []string `yaml:"webhook_shared_secret" env:"SERVICES_WEBHOOK_SHARED_SECRET" secret:"true" later:"dashboards"`
+	// Where the webhook senders for Go and Python post.
+	WebhookURL string `yaml:"webhook_url" env:"LARAVEL_WEBHOOK_URL,BELFRY_WEBHOOK_URL" kind:"url" later:"the webhook senders"`
+
+	// Channel authorization rules.
+	Channels Section `yaml:"channels" live:"true" later:"channel authorization"`
+	// Live dashboards.
+	Dashboards Section `yaml:"dashboards" live:"true" later:"dashboards"`
+	// Job queues by name.
+	Queues Section `yaml:"queues" later:"queues"`
+	// Several servers as one.
+	Cluster Section `yaml:"cluster" later:"the cluster"`
+
+	file     string
+	sources  map[string]Source
+	warnings []string
+}
+
+// Log says what is logged and how.
+type Log struct {
+	// Least level that is logged: `debug`, `info`, `warn` or `error`.
+	Level string `yaml:"level" env:"BELFRY_LOG_LEVEL" flag:"log-level" default:"info" kind:"enum debug info warn error"`
+	// `text`, `json`, or `auto`: text on a terminal, JSON elsewhere.
+	Format string `yaml:"format" env:"BELFRY_LOG_FORMAT" flag:"log-format" default:"auto" kind:"enum auto text json"`
+}
+
+// Server holds the server's own limits and times.
+type Server struct {
+	// Path before `/app` and `/apps`, such as `/realtime`; the `wsPath` and
+	// `path` of clients.
+	PathPrefix string `yaml:"path_prefix" env:"BELFRY_PATH_PREFIX" kind:"path"`
+	// Connections on this server over all apps; more get 4100.
+	MaxConnections int `yaml:"max_connections" default:"unlimited" kind:"limit"`
+	// WebSocket handshakes a minute from one address; more get HTTP 429.
+	HandshakesPerMinute int `yaml:"handshakes_per_minute" default:"unlimited" kind:"limit"`
+	// Largest message a client may send; a larger one is closed with 1009.
+	MaxMessageSize int `yaml:"max_message_size" default:"128KB" kind:"size" min:"1KB" max:"16MB"`
+	// What may wait for one slow connection before it is closed with 4100.
+	SendBuffer int `yaml:"send_buffer" default:"1MB" kind:"size" min:"16KB" max:"1024MB"`
+	// Silence after which the server pings a connection.
+	PingAfter time.Duration `yaml:"ping_after" default:"25s" min:"1s" max:"10m"`
+	// Wait for an answer to that ping before 4201.
+	PingTimeout time.Duration `yaml:"ping_timeout" default:"30s" min:"1s" max:"10m"`
+	// Time for a connection to finish its request head, TLS included.
+	HandshakeTimeout time.Duration `yaml:"handshake_timeout" default:"10s" min:"1s" max:"5m"`
+	// Time over which connections are closed at a shutdown, in slices.
+	DrainWindow time.Duration `yaml:"drain_window" default:"5s" min:"0s" max:"10m"`
+	// Time a shutdown may take in all; then the process exits anyway.
+	ShutdownGrace time.Duration `yaml:"shutdown_grace" default:"30s" min:"1s" max:"1h"`
+}
+
+// TLS says how this process gets its certificates: from files, or by itself.
+type TLS struct {
+	// File with the certificate chain, PEM.
+	CertFile string `yaml:"cert_file" env:"BELFRY_TLS_CERT_FILE"`
+	// File with its private key, PEM.
+	KeyFile string `yaml:"key_file" env:"BELFRY_TLS_KEY_FILE"`
+	// Certificates fetched and renewed by the server, kept in the data folder.
+	Auto AutoTLS `yaml:"auto"`
+}
+
+// Enabled reports whether the server speaks TLS itself.
+func (t *TLS) Enabled() bool { return t.CertFile != "" || len(t.Auto.Domains) > 0 }
+
+// AutoTLS fetches certificates over ACME.
+type AutoTLS struct {
+	// Names to get certificates for; they must lead to this server, which must
+	// be reachable on port 443 or 80.
+	Domains []string `yaml:"domains" env:"BELFRY_TLS_DOMAINS" kind:"domain"`
+	// Address that the authority may write to.
+	Email string `yaml:"email" env:"BELFRY_TLS_EMAIL"`
+	// The authority's ACME directory; the default is Let's Encrypt.
+	Directory string `yaml:"directory" kind:"url"`
+}
+
+// Delivery concerns outgoing webhooks.
+type Delivery struct {
+	// Private, loopback and link-local addresses that webhooks may be sent to:
+	// address ranges, or `true` for all.
+	AllowPrivateAddresses []netip.Prefix `yaml:"allow_private_addresses" kind:"prefixes-all"`
+}
+
+// Pusher holds the default app's credentials and the target of the pusher
+// connection.
+type Pusher struct {
+	// Id of the default app.
+	AppID string `yaml:"app_id" env:"PUSHER_APP_ID,REVERB_APP_ID,SOKETI_DEFAULT_APP_ID" kind:"app-id" live:"true"`
+	// Its key, which front ends use.
+	Key string `yaml:"app_key" env:"PUSHER_APP_KEY,REVERB_APP_KEY,SOKETI_DEFAULT_APP_KEY" kind:"app-key" live:"true"`
+	// Its secret, which back ends sign with.
+	Secret string `yaml:"app_secret" env:"PUSHER_APP_SECRET,REVERB_APP_SECRET,SOKETI_DEFAULT_APP_SECRET" secret:"true" live:"true"`
+	// Cluster of hosted Pusher.
+	Cluster string `yaml:"app_cluster" env:"PUSHER_APP_CLUSTER" default:"mt1" later:"broadcasting"`
+	// Host to publish to. Empty means `api-CLUSTER.pusher.com`.
+	Host string `yaml:"host" env:"PUSHER_HOST" later:"broadcasting"`
+	// Its port.
+	Port int `yaml:"port" env:"PUSHER_PORT" default:"443" kind:"port" later:"broadcasting"`
+	// `https` or `http`.
+	Scheme string `yaml:"scheme" env:"PUSHER_SCHEME" default:"https" kind:"enum https http" later:"broadcasting"`
+}
+
+// Reverb is the target of the reverb connection.
+type Reverb struct {
+	// Host to publish to.
+	Host string `yaml:"host" env:"REVERB_HOST" later:"broadcasting"`
+	// Its port.
+	Port int `yaml:"port" env:"REVERB_PORT" default:"443" kind:"port" later:"broadcasting"`
+	// `https` or `http`.
+	Scheme string `yaml:"scheme" env:"REVERB_SCHEME" default:"https" kind:"enum https http" later:"broadcasting"`
+}
+
+// Redis says where Redis is.
+type Redis struct {
+	// Whole address, `redis://…` or `rediss://…`; the other three then do not
+	// count.
+	URL string `yaml:"url" env:"REDIS_URL" kind:"redis" later:"queues and clusters"`
+	// Host.
+	Host string `yaml:"host" env:"REDIS_HOST" default:"127.0.0.1" later:"queues and clusters"`
+	// Password. The word `null` counts as none.
+	Password string `yaml:"password" env:"REDIS_PASSWORD" secret:"true" kind:"null" later:"queues and clusters"`
+	// Port.
+	Port int `yaml:"port" env:"REDIS_PORT" default:"6379" kind:"port" later:"queues and clusters"`
+}
+
+// Section is a part of the file that a later part of the program reads. It is
+// known to be YAML, nothing more.
+type Section struct{ root *node }
+
+// Set reports whether the file has the section with something in it.
+func (s Section) Set() bool { return s.root != nil }
