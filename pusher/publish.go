@@ -168,6 +168,7 @@ func parseEvent(body []byte) (Event, error) {
 			e.Data, e.Size = stringToken(value)
 		case "channels":
 			if isNull(value) {
+				e.Channels = nil
 				return nil
 			}
 			err = parseStrings(name, value, &e.Channels)
