@@ -1,0 +1,38 @@
+#!/bin/sh
+# Installs what the tests need and is not there yet: Debian packages (as root,
+# or with sudo) and the npm packages of the lock files. Running it again does
+# nothing but a quick look.
+set -eu
+
+cd "$(dirname "$0")/.."
+
+missing=
+need() { # need COMMAND PACKAGE
+	command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+need chromium chromium
+need nginx nginx
+need openssl openssl
+need curl curl
+
+if [ -n "$missing" ]; then
+	if ! command -v apt-get >/dev/null 2>&1; then
+		echo "test-deps: install these and try again:$missing" >&2
+		exit 1
+	fi
+	as_root=
+	if [ "$(id -u)" -ne 0 ]; then
+		as_root=sudo
+	fi
+	$as_root apt-get update -qq
+	# shellcheck disable=SC2086 # a list of words is meant
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+fi
+
+for dir in ui test/clients; do
+	# npm writes node_modules/.package-lock.json when it is done.
+	if [ ! -e "$dir/node_modules/.package-lock.json" ] ||
+		[ "$dir/package-lock.json" -nt "$dir/node_modules/.package-lock.json" ]; then
+		(cd "$dir" && npm ci --no-audit --no-fund --loglevel=error)
+	fi
+done

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { disabled, full, plain, tiny } from './apps.js'
+
+/** The program under test; BELFRY_BIN names another build. */
+const program =
+  process.env.BELFRY_BIN ?? fileURLToPath(new URL('../../../bin/belfry', import.meta.url))
+
+/** A real "belfry serve" on ports and in a folder of its own. */
+export class Server {
+  host = '127.0.0.1'
+  port = 0
+  metricsPort = 0
+  #folder = ''
+  #log = ''
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  #process
+
+  /** The address of the HTTP side. */
+  get url() {
+    return `http://${this.host}:${this.port}`
+  }
+
+  /**
+   * Starts a server and waits until it is ready.
+   *
+   * @param {{apps?: import('./apps.js').App[], config?: Record<string, unknown>}} [options]
+   *   config: further keys of belfry.yaml
+   */
+  static async start({ apps = [full, plain, disabled, tiny], config = {} } = {}) {
+    const server = new Server()
+    server.#folder = await mkdtemp(join(tmpdir(), 'belfry-clients-'))
+    ;[server.port, server.metricsPort] = await freePorts()
+    // JSON is YAML too.
+    const file = {
+      apps,
+      webhooks: { allow_private_addresses: ['127.0.0.0/8'] },
+      server: { drain_window: '1s' },
+      ...config,
+    }
+    await writeFile(join(server.#folder, 'belfry.yaml'), JSON.stringify(file, null, 2))
+    await server.begin()
+    return server
+  }
+
+  /** Starts the process again, on the same ports and data. */
+  async begin() {
+    const child = spawn(program, ['serve', '--config', join(this.#folder, 'belfry.yaml')], {
+      cwd: this.#folder,
+      env: {
+        PATH: process.env.PATH,
+        HOME: this.#folder,
+        BELFRY_LISTEN: `${this.host}:${this.port}`,
+        BELFRY_METRICS_LISTEN: `${this.host}:${this.metricsPort}`,
+        BELFRY_DATA_DIR: join(this.#folder, 'data'),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#process = child
+    const log = (/** @type {Buffer} */ chunk) => {
+      this.#log = (this.#log + chunk).slice(-20_000)
+    }
+    child.stdout.on('data', log)
+    child.stderr.on('data', log)
+    /** @type {Error | undefined} */
+    let failed
+    child.on('error', error => {
+      failed = error
+    })
+    for (const end = Date.now() + 20_000; ; ) {
+      if (failed) throw new Error(`cannot run ${program}; build it with "make build": ${failed}`)
+      if (child.exitCode !== null) {
+        throw new Error(`belfry exited with ${child.exitCode} at start:\n${this.#log}`)
+      }
+      const ready = await fetch(`${this.url}/ready`).catch(() => undefined)
+      await ready?.arrayBuffer()
+      if (ready?.status === 200) return
+      if (Date.now() > end) throw new Error(`belfry is not ready after 20 s:\n${this.#log}`)
+      await after(25)
+    }
+  }
+
+  /**
+   * Sends the process a signal and waits for its end.
+   *
+   * @param {NodeJS.Signals} [signal]
+   */
+  async end(signal = 'SIGTERM') {
+    const child = this.#process
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    const timer = setTimeout(() => child.kill('SIGKILL'), 40_000)
+    await gone
+    clearTimeout(timer)
+  }
+
+  /** Ends the process and removes its data. */
+  async stop() {
+    await this.end()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** Two ports that nobody listens on at the moment. */
+async function freePorts() {
+  const probes = [createServer(), createServer()]
+  const ports = []
+  for (const probe of probes) {
+    probe.listen(0, '127.0.0.1')
+    await once(probe, 'listening')
+    ports.push(/** @type {import('node:net').AddressInfo} */ (probe.address()).port)
+  }
+  for (const probe of probes) {
+    probe.close()
+    await once(probe, 'close')
+  }
+  return ports
+}
