@@ -1,0 +1,112 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/belfryhq/belfry/internal/hook"
+	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/internal/ops"
+)
+
+// webhooks turns the hub's notices into webhook events.
+type webhooks struct{ hooks *hook.Hooks }
+
+// Notice implements hub.Observer.
+func (w webhooks) Notice(n hub.Notice) {
+	name, ok := hookNames[n.Kind]
+	if !ok || len(n.App.Webhooks) == 0 {
+		return
+	}
+	w.hooks.Notify(n.App, hook.Event{
+		Name: name, Channel: n.Channel, UserID: n.UserID, Count: n.Count,
+		Event: n.Event, Data: n.Data, SocketID: n.Socket,
+	})
+}
+
+var hookNames = map[hub.NoticeKind]string{
+	hub.NoticeOccupied:          hook.ChannelOccupied,
+	hub.NoticeVacated:           hook.ChannelVacated,
+	hub.NoticeMemberAdded:       hook.MemberAdded,
+	hub.NoticeMemberRemoved:     hook.MemberRemoved,
+	hub.NoticeCacheMiss:         hook.CacheMiss,
+	hub.NoticeSubscriptionCount: hook.SubscriptionCount,
+	hub.NoticeClientEvent:       hook.ClientEvent,
+}
+
+// journal logs what an operator asks about: refusals and limits, and at debug
+// level every transition. It never logs a payload.
+type journal struct{ log *slog.Logger }
+
+// Notice implements hub.Observer.
+func (j journal) Notice(n hub.Notice) {
+	ctx := context.Background()
+	switch n.Kind {
+	case hub.NoticeLimit:
+		msg := "limit reached"
+		if n.Near {
+			msg = "limit at 80%"
+		}
+		j.log.Warn(msg, "app", n.App.ID, "limit", n.Limit, "size", n.Size, "max", n.Max, "channel", n.Channel, "event", n.Event)
+	case hub.NoticeRefused:
+		j.log.Info("refused", "app", n.App.ID, "socket", n.Socket, "channel", n.Channel, "why", n.Text)
+	default:
+		if !j.log.Enabled(ctx, slog.LevelDebug) {
+			return
+		}
+		j.log.Debug(debugNames[n.Kind], "app", n.App.ID, "socket", n.Socket, "channel", n.Channel, "event", n.Event,
+			"event_id", n.EventID, "user", n.UserID, "count", n.Count, "matched", n.Receipt.Matched)
+	}
+}
+
+var debugNames = map[hub.NoticeKind]string{
+	hub.NoticeConnected:         "connected",
+	hub.NoticeDisconnected:      "disconnected",
+	hub.NoticeSubscribed:        "subscribed",
+	hub.NoticeUnsubscribed:      "unsubscribed",
+	hub.NoticeOccupied:          "channel occupied",
+	hub.NoticeVacated:           "channel vacated",
+	hub.NoticeMemberAdded:       "member added",
+	hub.NoticeMemberRemoved:     "member removed",
+	hub.NoticeCacheMiss:         "cache miss",
+	hub.NoticeSubscriptionCount: "subscription count",
+	hub.NoticeClientEvent:       "client event",
+	hub.NoticePublished:         "published",
+}
+
+func (s *Server) opsConfig() ops.Config {
+	return ops.Config{
+		Version: s.cfg.Version,
+		Logger:  s.log,
+		Unready: s.unready,
+		Checks:  []ops.Check{{Name: "data_folder", Run: s.checkDataFolder}, {Name: "realtime", Run: s.checkRealtime}},
+		Hub:     s.hub.Stats,
+		Apps:    s.hub.Apps,
+		Sockets: s.socketStats,
+		Hooks:   s.hookStats,
+	}
+}
+
+// unready says why the server takes no connections, "" when it does.
+func (s *Server) unready() string {
+	switch s.state.Load() {
+	case starting:
+		return "starting"
+	case draining:
+		return "draining"
+	}
+	return ""
+}
+
+// checkDataFolder proves that the data folder takes writes.
+func (s *Server) checkDataFolder(context.Context) error {
+	f, err := os.CreateTemp(s.cfg.DataDir, ".health-*")
+	if err != nil {
+		return fmt.Errorf("the data folder takes no writes: %w", err)
+	}
+	_, err = f.WriteString("ok")
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+}

@@ -1,0 +1,268 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/api"
+	"github.com/belfryhq/belfry/internal/appstore"
+	"github.com/belfryhq/belfry/internal/control"
+	"github.com/belfryhq/belfry/internal/hook"
+	"github.com/belfryhq/belfry/internal/httpx"
+	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/internal/ops"
+	"github.com/belfryhq/belfry/internal/socket"
+	"github.com/belfryhq/belfry/internal/web"
+)
+
+// Server is a Belfry server. New makes one, Listen binds its addresses, Run
+// serves until its context ends.
+type Server struct {
+	cfg    Config
+	log    *slog.Logger
+	hub    *hub.Hub
+	hooks  *hook.Hooks
+	socket *socket.Portable
+	ops    *ops.Ops
+	apps   *appstore.Roster
+	usage  usageFile
+	tls    *tls.Config
+
+	handler http.Handler
+	public  net.Listener
+	private net.Listener // metrics; nil when off
+
+	link *control.Listener // commands'
+
+	started time.Time
+	app     *belfry.App       // the default app at the start
+	created *appstore.Created // its credentials, if this start made it
+	state   atomic.Int32      // starting, serving, draining
+}
+
+const (
+	starting = iota
+	serving
+	draining
+)
+
+// New builds a server and opens its data folder. It binds nothing yet.
+func New(cfg Config) (*Server, error) {
+	cfg.setDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	dir, err := dataDir(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	cfg.DataDir = dir
+	s := &Server{cfg: cfg, log: cfg.Logger, started: time.Now(), usage: usageFile{path: filepath.Join(dir, "usage.json")}}
+	if s.tls, err = newTLS(cfg.TLS, dir, s.log); err != nil {
+		return nil, err
+	}
+	s.hooks = hook.New(hook.Config{
+		Logger: s.log,
+		Client: httpx.NewClient(httpx.Config{Allow: cfg.WebhookAllow}),
+	})
+	s.hub = hub.New(hub.Config{
+		Seal:      socket.Seal,
+		Observers: []hub.Observer{webhooks{s.hooks}, journal{s.log}},
+		Logger:    s.log,
+	})
+	s.socket = socket.New(socket.Config{
+		Hub:            s.hub,
+		Logger:         s.log,
+		PathPrefix:     cfg.PathPrefix,
+		MaxMessage:     cfg.MaxMessage,
+		SendBuffer:     cfg.SendBuffer,
+		PingAfter:      cfg.PingAfter,
+		PingTimeout:    cfg.PingTimeout,
+		MaxConnections: cfg.MaxConnections,
+		AcceptRate:     cfg.HandshakesPerSecond,
+		TrustedProxies: cfg.TrustedProxies,
+	})
+	if err := s.openApps(); err != nil {
+		return nil, err
+	}
+	s.ops = ops.New(s.opsConfig())
+	s.handler = s.routes()
+	return s, nil
+}
+
+func dataDir(path string) (string, error) {
+	dir, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("data folder %s: %w", path, err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", &belfry.Error{Code: belfry.CodeInternal, Message: "cannot make the data folder " + dir, Err: err,
+			Hint: "name a folder that this user may write to with --data-dir or BELFRY_DATA_DIR"}
+	}
+	return dir, nil
+}
+
+// openApps brings together the configuration's apps and the data folder's.
+func (s *Server) openApps() error {
+	s.apps = appstore.NewRoster(appstore.Open(s.cfg.DataDir), s.hub.SetApps)
+	if err := s.apps.SetFixed(s.cfg.Apps, s.cfg.AppOrigin); err != nil {
+		return err
+	}
+	app, created, err := s.apps.Ensure(context.Background())
+	if err != nil {
+		return err
+	}
+	s.app, s.created = app, created
+	used, err := s.usage.load()
+	if err != nil { // a counter is not worth a refused start
+		s.log.Warn("the day's message counts could not be read and begin at zero", "file", s.usage.path, "error", err)
+	}
+	s.hub.Restore(used)
+	return nil
+}
+
+// routes is the public listener's handler.
+func (s *Server) routes() http.Handler {
+	prefix := "/" + trimSlashes(s.cfg.PathPrefix)
+	if prefix != "/" {
+		prefix += "/"
+	}
+	rest := s.api()
+	public := s.ops.Public()
+	start := web.New(web.Config{Start: s.start, Version: s.cfg.Version})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path
+		switch {
+		case hasPath(path, prefix, "app"):
+			s.socket.ServeHTTP(w, r)
+		case hasPath(path, "/", "apps"), hasPath(path, prefix, "apps"):
+			rest.ServeHTTP(w, r)
+		case path == "/up", path == "/live", path == "/ready", path == "/health":
+			public.ServeHTTP(w, r)
+		default:
+			start.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (s *Server) api() http.Handler {
+	return s.ops.Measure("api", api.New(api.Config{
+		Hub:        s.hub,
+		PathPrefix: s.cfg.PathPrefix,
+		Logger:     s.log,
+		Limit:      s.hub.Limit,
+	}))
+}
+
+// hasPath reports whether path lies under prefix + name.
+func hasPath(path, prefix, name string) bool {
+	if len(path) < len(prefix)+len(name) || path[:len(prefix)] != prefix || path[len(prefix):len(prefix)+len(name)] != name {
+		return false
+	}
+	rest := path[len(prefix)+len(name):]
+	return rest == "" || rest[0] == '/'
+}
+
+func trimSlashes(s string) string {
+	for len(s) > 0 && s[0] == '/' {
+		s = s[1:]
+	}
+	for len(s) > 0 && s[len(s)-1] == '/' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// start is what the start page shows.
+func (s *Server) start() web.Start {
+	st := web.Start{TLS: s.tls != nil, PathPrefix: s.cfg.PathPrefix, Loopback: s.loopback()}
+	if app := s.hub.App(s.app.ID); app != nil {
+		st.App = web.App{ID: app.ID, Key: app.Keys[0].Key, Secret: app.Keys[0].Secret}
+	}
+	return st
+}
+
+// loopback reports whether the public listener can be reached from this machine
+// only.
+func (s *Server) loopback() bool {
+	if s.public == nil {
+		return false
+	}
+	addr, ok := s.public.Addr().(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
+}
+
+// Handler is the public listener's handler, for embedding in another server.
+// WebSockets need a server that speaks HTTP/1.1. Run must be running.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Addr is the public listener's address, nil before Listen.
+func (s *Server) Addr() net.Addr { return addrOf(s.public) }
+
+// MetricsAddr is the metrics listener's address, nil before Listen or when off.
+func (s *Server) MetricsAddr() net.Addr { return addrOf(s.private) }
+
+func addrOf(l net.Listener) net.Addr {
+	if l == nil {
+		return nil
+	}
+	return l.Addr()
+}
+
+// URL is the address to open: the configured one, else one made from Addr.
+func (s *Server) URL() string {
+	if s.cfg.URL != "" || s.public == nil {
+		return s.cfg.URL
+	}
+	host, port, err := net.SplitHostPort(s.public.Addr().String())
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	u := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
+	if s.tls != nil {
+		u.Scheme = "https"
+	}
+	return u.String()
+}
+
+// DefaultApp gives the settings of the app that the start page and commands
+// use unless told otherwise. created reports whether this start made it.
+func (s *Server) DefaultApp() (app *belfry.App, created bool) { return s.app, s.created != nil }
+
+// SetApps replaces the configuration's apps; the data folder's stay. No
+// connection is dropped, but for those of apps that are gone or disabled.
+func (s *Server) SetApps(apps []*belfry.App, origin func(id string) string) error {
+	return s.apps.SetFixed(apps, origin)
+}
+
+// Reload reads the configuration anew, through Config.Settings, and takes on
+// what can change while the server runs. On an error nothing changes.
+func (s *Server) Reload(ctx context.Context) ([]Change, error) {
+	if s.cfg.Settings == nil {
+		return nil, errors.New("this server was not started from a configuration")
+	}
+	next, err := s.cfg.Settings.Reload(ctx)
+	if err == nil {
+		err = s.SetApps(next.Apps, next.AppOrigin)
+	}
+	if err != nil {
+		s.log.Error("configuration not reloaded: nothing was changed", "error", err)
+		return nil, err
+	}
+	s.log.Info("configuration reloaded", "changes", len(next.Changes))
+	return next.Changes, nil
+}
