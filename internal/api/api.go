@@ -47,6 +47,10 @@ type Config struct {
 	// IdempotencyWindow is how long an Idempotency-Key is remembered; default
 	// two minutes.
 	IdempotencyWindow time.Duration
+	// IdempotencyKeys is how many keys of one app are remembered; default
+	// 100,000. Beyond that, or beyond 32 MiB of answers, the oldest go before
+	// their time, which is logged.
+	IdempotencyKeys int
 	// Limit, if set, is told of what met a limit that only this door sees: limit
 	// is its configuration key, size what met it, max its value; near is an
 	// early warning at 80%, otherwise the request was refused. It may be called
@@ -70,6 +74,9 @@ func New(cfg Config) http.Handler {
 	if cfg.IdempotencyWindow == 0 {
 		cfg.IdempotencyWindow = 2 * time.Minute
 	}
+	if cfg.IdempotencyKeys == 0 {
+		cfg.IdempotencyKeys = 100_000
+	}
 	if cfg.Limit == nil {
 		cfg.Limit = func(*belfry.App, string, string, string, int64, int64, bool) {}
 	}
@@ -80,7 +87,7 @@ func New(cfg Config) http.Handler {
 	return &door{
 		Config: cfg,
 		rates:  rates{byApp: map[string]*rateEntry{}},
-		keys:   newKeys(cfg.IdempotencyWindow, cfg.Now, cfg.Logger),
+		keys:   newKeys(cfg),
 		bodies: sync.Pool{New: func() any { return new(bodyBuffer) }},
 	}
 }

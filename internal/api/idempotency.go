@@ -12,12 +12,9 @@ import (
 	"github.com/belfryhq/belfry"
 )
 
-// Bounds of what one app may have remembered. Beyond them the oldest keys go
-// before their time, which is logged.
 const (
 	maxKeyLength = 255
-	maxKeys      = 100_000
-	maxKeyBytes  = 32 << 20
+	maxKeyBytes  = 32 << 20 // of answers remembered for one app
 )
 
 // keys remembers the answers to publishes that carried an Idempotency-Key. Only
@@ -25,6 +22,7 @@ const (
 // the same key may try again.
 type keys struct {
 	window time.Duration
+	most   int // of one app
 	now    func() time.Time
 	logger *slog.Logger
 
@@ -52,8 +50,8 @@ type attempt struct {
 
 func (a *attempt) size() int { return len(a.key) + len(a.answer.body) + len(a.answer.eventIDs) + 200 }
 
-func newKeys(window time.Duration, now func() time.Time, logger *slog.Logger) *keys {
-	return &keys{window: window, now: now, logger: logger, apps: map[string]*appKeys{}}
+func newKeys(cfg Config) *keys {
+	return &keys{window: cfg.IdempotencyWindow, most: cfg.IdempotencyKeys, now: cfg.Now, logger: cfg.Logger, apps: map[string]*appKeys{}}
 }
 
 // once publishes, unless a request with the same Idempotency-Key and content
@@ -166,7 +164,7 @@ func (k *keys) end(app string, a *attempt, got answer, success bool) {
 	a.finished, a.answer, a.expires = true, got, now.Add(k.window)
 	known.oldest = append(known.oldest, a)
 	known.bytes += a.size()
-	for len(known.oldest) > maxKeys || known.bytes > maxKeyBytes {
+	for len(known.oldest) > k.most || known.bytes > maxKeyBytes {
 		known.dropOldest()
 		if now.Sub(known.warned) >= k.window {
 			known.warned = now

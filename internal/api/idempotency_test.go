@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/api"
 )
 
 func (f *fixture) keyed(idempotencyKey, path, body string, params ...string) *httptest.ResponseRecorder {
@@ -174,4 +177,28 @@ func TestIdempotency_Panic(t *testing.T) {
 	}()
 	f.hub.onPublish = nil
 	want(t, f.keyed("k1", "/events", goodEvent), 200, `{}`)
+}
+
+// Above its bound an app's oldest keys are forgotten early, and the log says so
+// once a window.
+func TestIdempotency_Bound(t *testing.T) {
+	var log bytes.Buffer
+	f := start(t, func(_ *belfry.App, cfg *api.Config) {
+		cfg.IdempotencyKeys = 2
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	for _, k := range []string{"a", "b", "c", "d"} {
+		f.keyed(k, "/events", goodEvent)
+	}
+	for k, replayed := range map[string]string{"c": "true", "d": "true"} {
+		if got := f.keyed(k, "/events", goodEvent).Header().Get("Idempotency-Replayed"); got != replayed {
+			t.Errorf("key %s replayed %q, want %q", k, got, replayed)
+		}
+	}
+	if got := f.keyed("a", "/events", goodEvent).Header().Get("Idempotency-Replayed"); got != "" {
+		t.Error("key a was kept")
+	}
+	if n := strings.Count(log.String(), "forgotten early"); n != 1 {
+		t.Errorf("warned %d times: %s", n, &log)
+	}
 }
