@@ -12,16 +12,16 @@ import (
 // App is one app as the file has it. Tags and comments serve as in [Config].
 type App struct {
 	// Id, in the paths of the HTTP API. Decimal digits suit every SDK.
-	ID string `yaml:"id" kind:"app-id" required:"true"`
+	ID string `yaml:"id" kind:"app-id" required:"true" example:"\"1001\""`
 	// Public key.
-	Key string `yaml:"key" kind:"app-key" required:"true"`
+	Key string `yaml:"key" kind:"app-key" required:"true" example:"analytics"`
 	// Secret of that key.
-	Secret string `yaml:"secret" secret:"true"`
+	Secret string `yaml:"secret" secret:"true" example:"\"${ANALYTICS_SECRET}\""`
 	// More credentials, while rotating: a text is another secret of the same
 	// key, `{key, secret}` another pair.
-	Secrets []Credential `yaml:"secrets"`
+	Secrets []Credential `yaml:"secrets" example:"[\"${OLD_SECRET}\"]"`
 	// Name for people; the default is the id.
-	Name string `yaml:"name"`
+	Name string `yaml:"name" example:"Analytics"`
 	// When false, connections are refused with 4003 and API calls with 403.
 	Enabled bool `yaml:"enabled" default:"true"`
 	// Allows client events on private and presence channels.
@@ -45,7 +45,7 @@ type App struct {
 	// Origins that browsers may connect from: host patterns
 	// (`app.example.com`, `*.example.com`) or whole origins. None, or `*`,
 	// means any.
-	AllowedOrigins []string `yaml:"allowed_origins" kind:"origin-pattern"`
+	AllowedOrigins []string `yaml:"allowed_origins" kind:"origin-pattern" example:"[\"app.example.com\"]"`
 	// Refuses, with 4000, connections known not to be TLS.
 	RequireTLS bool `yaml:"require_tls" default:"false"`
 	// Caps channel names at 164 characters, as hosted Pusher's documentation
@@ -53,7 +53,7 @@ type App struct {
 	StrictNames bool `yaml:"strict_names" default:"false"`
 	// 32 bytes in base64, with which this server authorizes encrypted
 	// channels.
-	EncryptionMasterKey string `yaml:"encryption_master_key" secret:"true" kind:"base64-32"`
+	EncryptionMasterKey string `yaml:"encryption_master_key" secret:"true" kind:"base64-32" example:"\"${MASTER_KEY}\""`
 	// Replay of missed events after a reconnect. Not built yet: `true` is
 	// refused.
 	Replay bool `yaml:"replay" default:"false" kind:"unbuilt"`
@@ -80,17 +80,17 @@ type Credential struct {
 // Webhook mirrors [belfry.Webhook].
 type Webhook struct {
 	// Address to post to, `https://…` or `http://…`.
-	URL string `yaml:"url" kind:"url" required:"true"`
+	URL string `yaml:"url" kind:"url" required:"true" example:"https://example.test/hooks"`
 	// Kinds of events it gets: `channel_occupied`, `channel_vacated`,
 	// `member_added`, `member_removed`, `client_event`, `cache_miss`,
 	// `subscription_count`. None means all.
-	Events []string `yaml:"events" kind:"enum channel_occupied channel_vacated member_added member_removed client_event cache_miss subscription_count"`
+	Events []string `yaml:"events" kind:"enum channel_occupied channel_vacated member_added member_removed client_event cache_miss subscription_count" example:"[channel_occupied, channel_vacated]"`
 	// Headers to add to each request.
-	Headers map[string]string `yaml:"headers" secret:"true"`
+	Headers map[string]string `yaml:"headers" secret:"true" example:"{X-Environment: production}"`
 	// Only channels whose names begin so.
-	ChannelPrefix string `yaml:"channel_prefix"`
+	ChannelPrefix string `yaml:"channel_prefix" example:"private-"`
 	// Only channels whose names end so.
-	ChannelSuffix string `yaml:"channel_suffix"`
+	ChannelSuffix string `yaml:"channel_suffix" example:".orders"`
 }
 
 // Limits mirrors [belfry.Limits].

@@ -12,8 +12,9 @@ import (
 // A field's comment is its entry in the reference; its tags are the contract:
 // yaml is the key in the file, env the variables (the first one set wins),
 // flag the command-line flag, default the default as an operator would write
-// it, kind the syntax where the type does not say it, live that a reload
-// applies a change without a restart, later that nothing reads the value yet.
+// it, example a value for the sample file where there is no default, kind the
+// syntax where the type does not say it, live that a reload applies a change
+// without a restart, later that nothing reads the value yet, and for what.
 type Config struct {
 	// Address of everything HTTP and WebSocket, `HOST:PORT` or `:PORT`.
 	Listen string `yaml:"listen" env:"BELFRY_LISTEN" flag:"listen" default:":6001" kind:"listen"`
@@ -28,10 +29,10 @@ type Config struct {
 	MetricsListen string `yaml:"metrics_listen" env:"BELFRY_METRICS_LISTEN" flag:"metrics-listen" default:"127.0.0.1:9601" kind:"listen-off"`
 	// Address ranges whose `Forwarded` and `X-Forwarded-*` headers count, such
 	// as `10.0.0.0/8` or `192.0.2.7`.
-	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" env:"BELFRY_TRUSTED_PROXIES" kind:"prefixes"`
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" env:"BELFRY_TRUSTED_PROXIES" kind:"prefixes" example:"[\"10.0.0.0/8\"]"`
 	// Origins of front ends on other hosts, such as `https://app.example.com`.
 	// The default is the origin of `APP_URL` when that is set.
-	CORSOrigins []string `yaml:"cors_origins" env:"BELFRY_CORS_ORIGINS" kind:"origin" later:"application HTTP"`
+	CORSOrigins []string `yaml:"cors_origins" env:"BELFRY_CORS_ORIGINS" kind:"origin" later:"application HTTP" example:"[\"https://app.example.com\"]"`
 	// What is logged and how.
 	Log Log `yaml:"log"`
 	// The server's own limits and times.
@@ -58,23 +59,23 @@ type Config struct {
 	QueueConnection string `yaml:"queue_connection" env:"QUEUE_CONNECTION" default:"database" kind:"enum database redis sync" later:"queues"`
 	// Database: `sqlite:///path` or `postgres://…`. The default is SQLite in
 	// the data folder.
-	DatabaseURL string `yaml:"database_url" env:"DATABASE_URL" kind:"database" later:"the database"`
+	DatabaseURL string `yaml:"database_url" env:"DATABASE_URL" kind:"database" later:"the database" example:"sqlite:///var/lib/belfry/belfry.db"`
 	// Redis, for queues and clusters.
 	Redis Redis `yaml:"redis"`
 	// Secret that signs webhooks sent to this server, or two parted by a comma
 	// while one replaces the other.
-	WebhookSharedSecrets []string `yaml:"webhook_shared_secret" env:"SERVICES_WEBHOOK_SHARED_SECRET" secret:"true" later:"dashboards"`
+	WebhookSharedSecrets []string `yaml:"webhook_shared_secret" env:"SERVICES_WEBHOOK_SHARED_SECRET" secret:"true" later:"dashboards" example:"\"${WEBHOOK_SECRET}\""`
 	// Where the webhook senders for Go and Python post.
-	WebhookURL string `yaml:"webhook_url" env:"LARAVEL_WEBHOOK_URL,BELFRY_WEBHOOK_URL" kind:"url" later:"the webhook senders"`
+	WebhookURL string `yaml:"webhook_url" env:"LARAVEL_WEBHOOK_URL,BELFRY_WEBHOOK_URL" kind:"url" later:"the webhook senders" example:"https://ws.example.com/api/dashboard/notify-update"`
 
 	// Channel authorization rules.
-	Channels Section `yaml:"channels" live:"true" later:"channel authorization"`
+	Channels Section `yaml:"channels" live:"true" later:"channel authorization" example:"[]"`
 	// Live dashboards.
-	Dashboards Section `yaml:"dashboards" live:"true" later:"dashboards"`
+	Dashboards Section `yaml:"dashboards" live:"true" later:"dashboards" example:"[]"`
 	// Job queues by name.
-	Queues Section `yaml:"queues" later:"queues"`
+	Queues Section `yaml:"queues" later:"queues" example:"{}"`
 	// Several servers as one.
-	Cluster Section `yaml:"cluster" later:"the cluster"`
+	Cluster Section `yaml:"cluster" later:"the cluster" example:"{}"`
 
 	file     string
 	sources  map[string]Source
@@ -93,15 +94,15 @@ type Log struct {
 type Server struct {
 	// Path before `/app` and `/apps`, such as `/realtime`; the `wsPath` and
 	// `path` of clients.
-	PathPrefix string `yaml:"path_prefix" env:"BELFRY_PATH_PREFIX" kind:"path"`
+	PathPrefix string `yaml:"path_prefix" env:"BELFRY_PATH_PREFIX" kind:"path" example:"/realtime"`
 	// Connections on this server over all apps; more get 4100.
-	MaxConnections int `yaml:"max_connections" default:"unlimited" kind:"limit"`
+	MaxConnections int `yaml:"max_connections" default:"unlimited" kind:"quota"`
 	// WebSocket handshakes a minute from one address; more get HTTP 429.
-	HandshakesPerMinute int `yaml:"handshakes_per_minute" default:"unlimited" kind:"limit"`
+	HandshakesPerMinute int `yaml:"handshakes_per_minute" default:"unlimited" kind:"quota"`
 	// Largest message a client may send; a larger one is closed with 1009.
 	MaxMessageSize int `yaml:"max_message_size" default:"128KB" kind:"size" min:"1KB" max:"16MB"`
 	// What may wait for one slow connection before it is closed with 4100.
-	SendBuffer int `yaml:"send_buffer" default:"1MB" kind:"size" min:"16KB" max:"1024MB"`
+	SendBuffer int `yaml:"send_buffer" default:"1MB" kind:"size" min:"16KB" max:"1GB"`
 	// Silence after which the server pings a connection.
 	PingAfter time.Duration `yaml:"ping_after" default:"25s" min:"1s" max:"10m"`
 	// Wait for an answer to that ping before 4201.
@@ -117,9 +118,9 @@ type Server struct {
 // TLS says how this process gets its certificates: from files, or by itself.
 type TLS struct {
 	// File with the certificate chain, PEM.
-	CertFile string `yaml:"cert_file" env:"BELFRY_TLS_CERT_FILE"`
+	CertFile string `yaml:"cert_file" env:"BELFRY_TLS_CERT_FILE" example:"/etc/belfry/tls.crt"`
 	// File with its private key, PEM.
-	KeyFile string `yaml:"key_file" env:"BELFRY_TLS_KEY_FILE"`
+	KeyFile string `yaml:"key_file" env:"BELFRY_TLS_KEY_FILE" example:"/etc/belfry/tls.key"`
 	// Certificates fetched and renewed by the server, kept in the data folder.
 	Auto AutoTLS `yaml:"auto"`
 }
@@ -131,33 +132,33 @@ func (t *TLS) Enabled() bool { return t.CertFile != "" || len(t.Auto.Domains) > 
 type AutoTLS struct {
 	// Names to get certificates for; they must lead to this server, which must
 	// be reachable on port 443 or 80.
-	Domains []string `yaml:"domains" env:"BELFRY_TLS_DOMAINS" kind:"domain"`
+	Domains []string `yaml:"domains" env:"BELFRY_TLS_DOMAINS" kind:"domain" example:"[\"ws.example.com\"]"`
 	// Address that the authority may write to.
-	Email string `yaml:"email" env:"BELFRY_TLS_EMAIL"`
+	Email string `yaml:"email" env:"BELFRY_TLS_EMAIL" example:"ops@example.com"`
 	// The authority's ACME directory; the default is Let's Encrypt.
-	Directory string `yaml:"directory" kind:"url"`
+	Directory string `yaml:"directory" kind:"url" example:"https://acme-v02.api.letsencrypt.org/directory"`
 }
 
 // Delivery concerns outgoing webhooks.
 type Delivery struct {
 	// Private, loopback and link-local addresses that webhooks may be sent to:
 	// address ranges, or `true` for all.
-	AllowPrivateAddresses []netip.Prefix `yaml:"allow_private_addresses" kind:"prefixes-all"`
+	AllowPrivateAddresses []netip.Prefix `yaml:"allow_private_addresses" kind:"prefixes-all" example:"[\"10.0.0.0/8\"]"`
 }
 
 // Pusher holds the default app's credentials and the target of the pusher
 // connection.
 type Pusher struct {
 	// Id of the default app.
-	AppID string `yaml:"app_id" env:"PUSHER_APP_ID,REVERB_APP_ID,SOKETI_DEFAULT_APP_ID" kind:"app-id" live:"true"`
+	AppID string `yaml:"app_id" env:"PUSHER_APP_ID,REVERB_APP_ID,SOKETI_DEFAULT_APP_ID" kind:"app-id" live:"true" example:"\"2002\""`
 	// Its key, which front ends use.
-	Key string `yaml:"app_key" env:"PUSHER_APP_KEY,REVERB_APP_KEY,SOKETI_DEFAULT_APP_KEY" kind:"app-key" live:"true"`
+	Key string `yaml:"app_key" env:"PUSHER_APP_KEY,REVERB_APP_KEY,SOKETI_DEFAULT_APP_KEY" kind:"app-key" live:"true" example:"my-key"`
 	// Its secret, which back ends sign with.
-	Secret string `yaml:"app_secret" env:"PUSHER_APP_SECRET,REVERB_APP_SECRET,SOKETI_DEFAULT_APP_SECRET" secret:"true" live:"true"`
+	Secret string `yaml:"app_secret" env:"PUSHER_APP_SECRET,REVERB_APP_SECRET,SOKETI_DEFAULT_APP_SECRET" secret:"true" live:"true" example:"\"${MY_SECRET}\""`
 	// Cluster of hosted Pusher.
 	Cluster string `yaml:"app_cluster" env:"PUSHER_APP_CLUSTER" default:"mt1" later:"broadcasting"`
 	// Host to publish to. Empty means `api-CLUSTER.pusher.com`.
-	Host string `yaml:"host" env:"PUSHER_HOST" later:"broadcasting"`
+	Host string `yaml:"host" env:"PUSHER_HOST" example:"ws.example.com" later:"broadcasting"`
 	// Its port.
 	Port int `yaml:"port" env:"PUSHER_PORT" default:"443" kind:"port" later:"broadcasting"`
 	// `https` or `http`.
@@ -167,7 +168,7 @@ type Pusher struct {
 // Reverb is the target of the reverb connection.
 type Reverb struct {
 	// Host to publish to.
-	Host string `yaml:"host" env:"REVERB_HOST" later:"broadcasting"`
+	Host string `yaml:"host" env:"REVERB_HOST" example:"ws.example.com" later:"broadcasting"`
 	// Its port.
 	Port int `yaml:"port" env:"REVERB_PORT" default:"443" kind:"port" later:"broadcasting"`
 	// `https` or `http`.
@@ -178,11 +179,11 @@ type Reverb struct {
 type Redis struct {
 	// Whole address, `redis://…` or `rediss://…`; the other three then do not
 	// count.
-	URL string `yaml:"url" env:"REDIS_URL" kind:"redis" later:"queues and clusters"`
+	URL string `yaml:"url" env:"REDIS_URL" example:"redis://127.0.0.1:6379/0" kind:"redis" later:"queues and clusters"`
 	// Host.
 	Host string `yaml:"host" env:"REDIS_HOST" default:"127.0.0.1" later:"queues and clusters"`
 	// Password. The word `null` counts as none.
-	Password string `yaml:"password" env:"REDIS_PASSWORD" secret:"true" kind:"null" later:"queues and clusters"`
+	Password string `yaml:"password" env:"REDIS_PASSWORD" secret:"true" kind:"null" later:"queues and clusters" example:"\"${REDIS_PASSWORD}\""`
 	// Port.
 	Port int `yaml:"port" env:"REDIS_PORT" default:"6379" kind:"port" later:"queues and clusters"`
 }

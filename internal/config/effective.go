@@ -168,7 +168,7 @@ func (f *field) format(v reflect.Value) string {
 }
 
 func (f *field) formatNumber(n int64) string {
-	limit := f.kind == "limit" || f.kind == "size-limit"
+	limit := f.kind == "limit" || f.kind == "quota" || f.kind == "size-limit"
 	switch {
 	case limit && n == belfry.Unlimited:
 		return "unlimited"

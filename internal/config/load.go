@@ -219,7 +219,7 @@ func (l *loader) warn(root reflect.Value) {
 		names = append(names, f.env...)
 		s, set := l.config.sources[path]
 		if set && f.later != "" && (s.Kind == FromFile || strings.HasPrefix(s.Name, "BELFRY_")) {
-			l.warnf("%s: %s is read but not used yet: it belongs to %s, which this version does not have", s, path, f.later)
+			l.warnf("%s: %s is read but not used yet: it is for %s, which this version does not have", s, path, f.later)
 		}
 	})
 	names = append(names, "BELFRY_CONFIG")

@@ -286,11 +286,11 @@ queue_connection: sync
 		t.Error("sections are not kept")
 	}
 	want := []string{
-		"env BELFRY_CORS_ORIGINS: cors_origins is read but not used yet: it belongs to application HTTP, which this version does not have",
-		"belfry.yaml:2: channels is read but not used yet: it belongs to channel authorization, which this version does not have",
-		"belfry.yaml:3: dashboards is read but not used yet: it belongs to dashboards, which this version does not have",
-		"belfry.yaml:4: queues is read but not used yet: it belongs to queues, which this version does not have",
-		"belfry.yaml:5: cluster is read but not used yet: it belongs to the cluster, which this version does not have",
+		"env BELFRY_CORS_ORIGINS: cors_origins is read but not used yet: it is for application HTTP, which this version does not have",
+		"belfry.yaml:2: channels is read but not used yet: it is for channel authorization, which this version does not have",
+		"belfry.yaml:3: dashboards is read but not used yet: it is for dashboards, which this version does not have",
+		"belfry.yaml:4: queues is read but not used yet: it is for queues, which this version does not have",
+		"belfry.yaml:5: cluster is read but not used yet: it is for the cluster, which this version does not have",
 		"the variable BELFRY_LISTN is not a setting; did you mean BELFRY_LISTEN?",
 	}
 	if got := c.Warnings(); !slices.Equal(got, want) {

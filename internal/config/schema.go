@@ -14,6 +14,7 @@ type field struct {
 	env      []string
 	flag     string
 	def      string
+	sample   string // example tag
 	kind     string // first word of the kind tag
 	choices  []string
 	min, max string
@@ -45,7 +46,8 @@ func fieldsOf(t reflect.Type) []field {
 		f := field{
 			key: key, index: i, typ: sf.Type,
 			flag: sf.Tag.Get("flag"), def: sf.Tag.Get("default"),
-			min: sf.Tag.Get("min"), max: sf.Tag.Get("max"),
+			sample: sf.Tag.Get("example"),
+			min:    sf.Tag.Get("min"), max: sf.Tag.Get("max"),
 			secret: sf.Tag.Get("secret") != "", required: sf.Tag.Get("required") != "",
 			live: sf.Tag.Get("live") != "", later: sf.Tag.Get("later"),
 		}
