@@ -23,7 +23,7 @@ var layers = []struct {
 	rooms []string
 }{
 	{"vocabulary", []string{"."}},
-	{"mechanics", []string{"pusher", "webhook", "ui", "internal/store", "internal/run", "internal/retry", "internal/httpx",
+	{"mechanics", []string{"pusher", "webhook", "ui", "internal/store", "internal/run", "internal/retry", "internal/httpx", "internal/certs",
 		"internal/filelock", "internal/logs", "internal/socket/wsframe"}},
 	{"engines", []string{"internal/hub", "internal/hook", "internal/broadcast", "internal/queue", "internal/identity", "internal/authz",
 		"internal/notify", "internal/ingest", "internal/dashboard", "internal/trace", "internal/appstore"}},
@@ -42,6 +42,7 @@ var layers = []struct {
 var thirdParty = map[string][]string{
 	"internal/filelock":         {"golang.org/x/sys"},
 	"internal/logs":             {"github.com/lmittmann/tint"},
+	"internal/certs":            {"github.com/caddyserver/certmagic", "go.uber.org/zap"},
 	"internal/store":            {"modernc.org/", "github.com/jackc/pgx/", "github.com/pressly/goose/"},
 	"internal/identity":         {"github.com/alexedwards/scs/", "github.com/golang-jwt/jwt/", "github.com/MicahParks/keyfunc/", "golang.org/x/crypto"},
 	"internal/authz":            {"cel.dev/"},
@@ -52,6 +53,7 @@ var thirdParty = map[string][]string{
 	"internal/queue/asynqqueue": {"github.com/hibiken/asynq"},
 	"internal/gate":             {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
 	"internal/api":              {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
+	"internal/socket":           {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
 	"internal/ops":              {"github.com/prometheus/"},
 	"internal/config":           {"github.com/goccy/go-yaml", "github.com/joho/godotenv", "github.com/caarlos0/env/"},
 	"internal/cli":              {"github.com/spf13/cobra", "github.com/spf13/pflag"},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/certs"
 	"github.com/belfryhq/belfry/internal/control"
 )
 
@@ -129,19 +130,16 @@ func (c *Config) setDefaults() {
 
 func (c *Config) validate() error {
 	var faults []error
-	if t := c.TLS; t != nil {
-		files := t.CertFile != "" || t.KeyFile != ""
-		switch {
-		case files && len(t.Domains) > 0:
-			faults = append(faults, errors.New("TLS: give certificate files or domains, not both"))
-		case files && (t.CertFile == "" || t.KeyFile == ""):
-			faults = append(faults, errors.New("TLS: a certificate file and a key file belong together"))
-		case !files && len(t.Domains) == 0:
-			faults = append(faults, errors.New("TLS: give certificate files or domains"))
-		}
+	if c.TLS != nil {
+		tls := c.TLS.certs("", c.Logger)
+		faults = append(faults, tls.Validate())
 	}
 	if c.DrainWindow > c.ShutdownGrace {
 		faults = append(faults, fmt.Errorf("drain window %s is longer than the shutdown grace %s", c.DrainWindow, c.ShutdownGrace))
 	}
 	return errors.Join(faults...)
+}
+
+func (t *TLS) certs(dir string, log *slog.Logger) certs.Config {
+	return certs.Config{CertFile: t.CertFile, KeyFile: t.KeyFile, Domains: t.Domains, Dir: dir, Email: t.Email, Directory: t.Directory, Logger: log}
 }

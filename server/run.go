@@ -4,17 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/control"
+	"github.com/belfryhq/belfry/internal/run"
 )
 
 // Listen claims the data folder and binds the server's addresses, so that
@@ -66,14 +64,13 @@ func (s *Server) Run(ctx context.Context) error {
 	// Engines outlive the doors: they end when the doors have drained.
 	engines, stopEngines := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stopEngines(nil)
-	group, failed := errgroup.WithContext(engines)
-	group.Go(func() error { return part("sockets", s.socket.Run(engines)) })
-	group.Go(func() error { return part("webhooks", s.hooks.Run(engines)) })
-	group.Go(func() error { return s.keepUsage(engines) })
-
+	parts := run.NewGroup(engines)
+	parts.Go("sockets", s.socket.Run)
+	parts.Go("webhooks", s.hooks.Run)
+	parts.Go("usage file", s.keepUsage)
 	doors := s.doors()
 	for _, d := range doors {
-		group.Go(func() error { return d.serve() })
+		parts.Go(d.name, d.serve)
 	}
 	s.state.Store(serving)
 	s.log.Info("serving", "address", s.public.Addr().String(), "metrics", addrText(s.private), "data", s.cfg.DataDir)
@@ -81,22 +78,15 @@ func (s *Server) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping", "why", context.Cause(ctx), "grace", s.cfg.ShutdownGrace)
-	case <-failed.Done(): // a part failed: stop the others
-		s.log.Error("stopping because a part of the server failed", "error", context.Cause(failed))
+	case <-parts.Failed():
+		s.log.Error("stopping because a part of the server failed", "error", parts.Err())
 	}
 	s.stop(doors)
 	stopEngines(errStopped)
-	return group.Wait()
+	return parts.Wait()
 }
 
 var errStopped = errors.New("the server was stopped")
-
-func part(name string, err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, errStopped) {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", name, err)
-}
 
 // stop drains what the doors have let in, in stages within the grace.
 func (s *Server) stop(doors []*door) {
@@ -132,18 +122,18 @@ type door struct {
 	early    bool // stops first, before connections are drained
 }
 
-func (d *door) serve() error {
-	err := d.server.Serve(d.listener)
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+// serve ends when the server is shut down.
+func (d *door) serve(context.Context) error {
+	if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
 	}
-	return fmt.Errorf("%s: %w", d.name, err)
+	return nil
 }
 
 func (s *Server) doors() []*door {
 	public := s.public
-	if s.tls != nil {
-		public = tls.NewListener(public, s.tls)
+	if s.certs != nil {
+		public = tls.NewListener(public, s.certs.TLS())
 	}
 	doors := []*door{{name: "public address", server: s.httpServer(s.handler), listener: public, early: true}}
 	if s.private != nil {
@@ -166,6 +156,9 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 func (s *Server) closeListeners() {
 	s.public.Close()
 	s.link.Close()
+	if s.certs != nil {
+		s.certs.Close()
+	}
 	if s.private != nil {
 		s.private.Close()
 	}

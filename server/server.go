@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/api"
 	"github.com/belfryhq/belfry/internal/appstore"
+	"github.com/belfryhq/belfry/internal/certs"
 	"github.com/belfryhq/belfry/internal/control"
 	"github.com/belfryhq/belfry/internal/hook"
 	"github.com/belfryhq/belfry/internal/httpx"
@@ -37,7 +37,7 @@ type Server struct {
 	ops    *ops.Ops
 	apps   *appstore.Roster
 	usage  usageFile
-	tls    *tls.Config
+	certs  *certs.Certificates // nil on plain TCP
 
 	handler http.Handler
 	public  net.Listener
@@ -69,8 +69,10 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg.DataDir = dir
 	s := &Server{cfg: cfg, log: cfg.Logger, started: time.Now(), usage: usageFile{path: filepath.Join(dir, "usage.json")}}
-	if s.tls, err = newTLS(cfg.TLS, dir, s.log); err != nil {
-		return nil, err
+	if cfg.TLS != nil {
+		if s.certs, err = certs.Open(cfg.TLS.certs(dir, s.log)); err != nil {
+			return nil, err
+		}
 	}
 	s.hooks = hook.New(hook.Config{
 		Logger: s.log,
@@ -186,7 +188,7 @@ func trimSlashes(s string) string {
 
 // start is what the start page shows.
 func (s *Server) start() web.Start {
-	st := web.Start{TLS: s.tls != nil, PathPrefix: s.cfg.PathPrefix, Loopback: s.loopback()}
+	st := web.Start{TLS: s.certs != nil, PathPrefix: s.cfg.PathPrefix, Loopback: s.loopback()}
 	if app := s.hub.App(s.app.ID); app != nil {
 		st.App = web.App{ID: app.ID, Key: app.Keys[0].Key, Secret: app.Keys[0].Secret}
 	}
@@ -233,7 +235,7 @@ func (s *Server) URL() string {
 		host = "localhost"
 	}
 	u := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
-	if s.tls != nil {
+	if s.certs != nil {
 		u.Scheme = "https"
 	}
 	return u.String()

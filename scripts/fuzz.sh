@@ -1,0 +1,16 @@
+#!/bin/sh
+# Runs each fuzz target for the given time: fuzz.sh 30s
+set -eu
+cd "$(dirname "$0")/.."
+time=${1:-30s}
+
+fuzz() { # fuzz PACKAGE TARGET
+	echo "fuzz $1 $2 for $time"
+	go test "./$1" -run '^$' -fuzz "^$2\$" -fuzztime "$time"
+}
+fuzz internal/socket/wsframe FuzzReader
+fuzz pusher FuzzParseMessage
+fuzz pusher FuzzJSON
+fuzz pusher FuzzParseEvent
+fuzz internal/api FuzzBodies
+fuzz internal/config FuzzFile

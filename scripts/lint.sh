@@ -1,0 +1,22 @@
+#!/bin/sh
+# Formatting, vet and static checks of Go, types and style of TypeScript, and
+# that the program builds for the other systems.
+set -eu
+cd "$(dirname "$0")/.."
+
+unformatted=$(gofmt -l $(git ls-files '*.go'))
+if [ -n "$unformatted" ]; then
+	echo "gofmt would change:" "$unformatted" >&2
+	exit 1
+fi
+go mod verify >/dev/null
+go vet ./...
+go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
+for os in darwin windows; do
+	echo "build for $os"
+	GOOS=$os CGO_ENABLED=0 go build -o /dev/null ./...
+done
+for dir in ui test/clients; do
+	(cd "$dir" && npm run --silent check)
+done
+sh -n scripts/*.sh
