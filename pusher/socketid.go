@@ -22,8 +22,8 @@ func NewSocketID() SocketID {
 	}
 }
 
-// ParseSocketID reads an id in the form of WS-07; ok is false for anything
-// else. Ids that this package did not make (leading zeros, more digits) may be
+// ParseSocketID reads an id in the form of WS-07; ok is false, and the id zero,
+// for anything else. Ids that this package did not make (leading zeros, more digits) may be
 // legal by ValidSocketID without being one of ours.
 func ParseSocketID(s string) (id SocketID, ok bool) {
 	a, b, found := strings.Cut(s, ".")
@@ -38,8 +38,10 @@ func ParseSocketID(s string) (id SocketID, ok bool) {
 	if err != nil || lo >= socketHalf {
 		return id, false
 	}
-	id = SocketID{hi, lo}
-	return id, id.String() == s
+	if id = (SocketID{hi, lo}); id.String() != s {
+		return SocketID{}, false
+	}
+	return id, true
 }
 
 // String gives the id as it stands on the wire.

@@ -47,8 +47,11 @@ func (a *app) get() *belfry.App {
 	return a.settings.Load()
 }
 
-// client gives the connection with that id, or nil.
+// client gives the connection with that id, or nil; the zero id is nobody's.
 func (a *app) client(id pusher.SocketID) *Client {
+	if id.IsZero() {
+		return nil
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.conns[id]

@@ -143,19 +143,16 @@ func (ch *channel) fanout(m message, except *Client, notJava bool) Receipt {
 	return total
 }
 
-// cast gives a message to the subscribers on every node. The channel is locked.
-func (ch *channel) cast(m message, except *Client, notJava bool) Receipt {
-	r := ch.fanout(m, except, notJava)
+// cast gives a message to the subscribers on every node but one connection,
+// zero for none. The channel is locked.
+func (ch *channel) cast(m message, except pusher.SocketID, notJava bool) Receipt {
+	r := ch.fanout(m, ch.app.client(except), notJava)
 	ch.app.hub.cluster.Publish(ch.castOf(m, except, notJava), nil)
 	return r
 }
 
-func (ch *channel) castOf(m message, except *Client, notJava bool) Cast {
-	c := Cast{App: ch.topic.App, Channel: ch.topic.Name, Message: m.payload, NotJava: notJava}
-	if except != nil {
-		c.Except = except.id
-	}
-	return c
+func (ch *channel) castOf(m message, except pusher.SocketID, notJava bool) Cast {
+	return Cast{App: ch.topic.App, Channel: ch.topic.Name, Message: m.payload, Except: except, NotJava: notJava}
 }
 
 // subscribers is the number of local subscribers.

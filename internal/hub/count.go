@@ -61,7 +61,7 @@ func (ch *channel) sendCount(now time.Time) {
 	n := ch.ledger.subscriptions
 	if n > 0 {
 		m := ch.app.hub.seal(pusher.AppendSubscriptionCount(begin(128), ch.topic.Name, n))
-		ch.cast(m, nil, ch.kind.Is(pusher.Encrypted))
+		ch.cast(m, pusher.SocketID{}, ch.kind.Is(pusher.Encrypted))
 	}
 	ch.app.notice(Notice{Kind: NoticeSubscriptionCount, Channel: ch.topic.Name, Count: n})
 }

@@ -52,12 +52,7 @@ func (h *Hub) Publish(ctx context.Context, appID string, events []pusher.Event) 
 func (a *app) publish(e *pusher.Event, sent *broker) Published {
 	now := a.hub.clock.Now()
 	p := Published{ID: belfry.NewID(now)}
-	var except *Client
-	if e.SocketID != "" {
-		if id, ok := pusher.ParseSocketID(e.SocketID); ok {
-			except = a.client(id)
-		}
-	}
+	except, _ := pusher.ParseSocketID(e.SocketID) // another form is nobody's
 	for _, name := range e.Channels {
 		r := a.publishTo(name, e, except, sent)
 		p.Receipt.Add(r)
@@ -68,13 +63,13 @@ func (a *app) publish(e *pusher.Event, sent *broker) Published {
 	return p
 }
 
-func (a *app) publishTo(name string, e *pusher.Event, except *Client, sent *broker) Receipt {
+func (a *app) publishTo(name string, e *pusher.Event, except pusher.SocketID, sent *broker) Receipt {
 	h := a.hub
 	kind := pusher.KindOf(name)
 	keeps := kind.Is(pusher.Cache)
 	id := a.settings.Load().ID
 	if keeps && !h.cluster.Owns(id, name) {
-		return sent.ask(h.cluster, Op{Kind: OpCache, App: id, Channel: name, Event: e.Name, Data: e.Data, Socket: socketOf(except)})
+		return sent.ask(h.cluster, Op{Kind: OpCache, App: id, Channel: name, Event: e.Name, Data: e.Data, Socket: except})
 	}
 	ch := a.lock(name, keeps)
 	m := func() message {
@@ -86,14 +81,14 @@ func (a *app) publishTo(name string, e *pusher.Event, except *Client, sent *brok
 		}
 		msg := m()
 		h.taps.tell(&Topic{App: id, Name: name}, msg.payload)
-		h.cluster.Publish(Cast{App: id, Channel: name, Message: msg.payload, Except: socketOf(except)}, sent.expect())
+		h.cluster.Publish(Cast{App: id, Channel: name, Message: msg.payload, Except: except}, sent.expect())
 		return Receipt{}
 	}
 	msg := m()
 	if keeps {
 		ch.store(e.Name, e.Data)
 	}
-	r := ch.fanout(msg, except, false)
+	r := ch.fanout(msg, a.client(except), false)
 	if h.elsewhere() {
 		h.cluster.Publish(ch.castOf(msg, except, false), sent.expect())
 	}
@@ -114,13 +109,6 @@ func (ch *channel) store(event string, data []byte) {
 func (h *Hub) elsewhere() bool {
 	_, single := h.cluster.(alone)
 	return !single
-}
-
-func socketOf(c *Client) pusher.SocketID {
-	if c == nil {
-		return pusher.SocketID{}
-	}
-	return c.id
 }
 
 // reserve waits until every outlet with subscribers of the events' channels

@@ -37,7 +37,7 @@ func (h *Hub) Channels(ctx context.Context, appID, prefix string) (map[string]Ch
 		return nil, err
 	}
 	op := Op{Kind: OpChannels, App: appID, Channel: prefix}
-	all := h.Decide(op).Channels
+	all := h.decideHere(op).Channels
 	others, err := h.gather(ctx, op)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (h *Hub) Terminate(ctx context.Context, appID, userID string) error {
 		return err
 	}
 	op := Op{Kind: OpTerminate, App: appID, UserID: userID}
-	h.Decide(op)
+	h.decideHere(op)
 	_, err := h.gather(ctx, op)
 	return err
 }
@@ -94,7 +94,7 @@ func (h *Hub) state(ctx context.Context, appID, name string) (Answer, error) {
 	}
 	op := Op{Kind: OpState, App: appID, Channel: name}
 	if h.cluster.Owns(appID, name) {
-		return h.Decide(op), nil
+		return h.decideHere(op), nil
 	}
 	return await(ctx, func(reply func(Answer, error)) { h.cluster.Ask(op, reply) })
 }
@@ -123,62 +123,79 @@ func await[T any](ctx context.Context, ask func(reply func(T, error))) (T, error
 	}
 }
 
-// Decide carries out op as a cluster driver asks it (Node).
-func (h *Hub) Decide(op Op) Answer {
-	a, err := h.app(op.App)
-	if err != nil {
-		return Answer{}
-	}
-	switch op.Kind {
-	case OpChannels:
-		return Answer{Channels: a.occupied(op.Channel)}
-	case OpTerminate:
-		a.terminate(op.UserID)
-		return Answer{}
-	}
-	ch := a.lock(op.Channel, op.Kind == OpJoin || op.Kind == OpCache)
-	if ch == nil {
-		return Answer{}
-	}
-	answer := ch.decide(op)
-	forget := ch.settle()
-	ch.mu.Unlock()
-	forget.forget()
+func (h *Hub) decideHere(op Op) (answer Answer) {
+	h.Decide(op, func(a Answer) { answer = a })
 	return answer
 }
 
-// decide carries out an op about a locked channel, as its owner.
-func (ch *channel) decide(op Op) (answer Answer) {
+// Decide carries out op as a cluster driver asks it (Node).
+func (h *Hub) Decide(op Op, reply func(Answer)) {
+	a, err := h.app(op.App)
+	if err != nil {
+		reply(Answer{})
+		return
+	}
+	switch op.Kind {
+	case OpChannels:
+		reply(Answer{Channels: a.occupied(op.Channel)})
+		return
+	case OpTerminate:
+		a.terminate(op.UserID)
+		reply(Answer{})
+		return
+	}
+	ch := a.lock(op.Channel, op.Kind == OpJoin || op.Kind == OpCache)
+	if ch == nil {
+		reply(Answer{})
+		return
+	}
+	ch.decide(op, reply)
+	forget := ch.settle()
+	ch.mu.Unlock()
+	forget.forget()
+}
+
+// decide carries out an op about a locked channel, as its owner. Under the lock
+// answers and messages leave in the order of the decisions.
+func (ch *channel) decide(op Op, reply func(Answer)) {
 	h := ch.app.hub
 	now := h.clock.Now()
 	switch op.Kind {
 	case OpJoin:
-		var seat *pusher.Member
-		if ch.kind.Is(pusher.Presence) {
-			seat = &op.Member
-		}
-		if ch.over(seat) {
-			return Answer{Full: true}
-		}
-		ch.wake()
-		_, occupied, added := ch.ledger.join(seat)
-		answer = Answer{Members: ch.ledger.list(), Cached: ch.ledger.cacheState(now)}
-		if !ch.kind.Is(pusher.ServerToUser) {
-			ch.decidedJoin(nil, seat, occupied, added, ch.kind.Is(pusher.Cache) && answer.Cached == nil)
-		}
+		ch.decideJoin(op, reply)
 	case OpLeave:
+		reply(Answer{})
 		ch.decideLeave(op.Member.ID)
 	case OpCache:
 		ch.store(op.Event, op.Data)
 		m := h.seal(pusher.AppendEvent(begin(len(op.Data)+256), op.Event, op.Channel, op.Data, ""))
-		answer.Receipt = ch.cast(m, ch.app.client(op.Socket), false)
+		reply(Answer{Receipt: ch.cast(m, op.Socket, false)})
 	case OpState:
-		answer = Answer{Members: ch.ledger.list(), Cached: ch.ledger.cacheState(now)}
+		answer := Answer{Members: ch.ledger.list(), Cached: ch.ledger.cacheState(now)}
 		if ch.ledger.subscriptions > 0 {
 			answer.Channels = map[string]ChannelInfo{op.Channel: ch.info()}
 		}
+		reply(answer)
 	}
-	return answer
+}
+
+// decideJoin joins a subscriber of another node.
+func (ch *channel) decideJoin(op Op, reply func(Answer)) {
+	var seat *pusher.Member
+	if ch.kind.Is(pusher.Presence) {
+		seat = &op.Member
+	}
+	if ch.over(seat) {
+		reply(Answer{Full: true})
+		return
+	}
+	ch.wake()
+	_, occupied, added := ch.ledger.join(seat)
+	answer := Answer{Members: ch.ledger.list(), Cached: ch.ledger.cacheState(ch.app.hub.clock.Now())}
+	reply(answer)
+	if !ch.kind.Is(pusher.ServerToUser) {
+		ch.decidedJoin(op.Socket, seat, occupied, added, ch.kind.Is(pusher.Cache) && answer.Cached == nil)
+	}
 }
 
 // Deliver gives a message of another node to the local subscribers (Node).
@@ -193,11 +210,7 @@ func (h *Hub) Deliver(m Cast) {
 	}
 	defer ch.mu.Unlock()
 	msg := h.seal(append(begin(len(m.Message)), m.Message...))
-	var except *Client
-	if !m.Except.IsZero() {
-		except = a.client(m.Except)
-	}
-	ch.fanout(msg, except, m.NotJava)
+	ch.fanout(msg, a.client(m.Except), m.NotJava)
 }
 
 func (a *app) occupied(prefix string) map[string]ChannelInfo {

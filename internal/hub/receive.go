@@ -134,7 +134,7 @@ func (c *Client) relay(m pusher.Message, sub *Subscription, data []byte) {
 		c.fail(pusher.CodeClientEvent, "client event %s on %s refused: its subscribers are behind; try again in a moment", quote(m.Event), quote(m.Channel))
 		return
 	}
-	receipt := ch.cast(msg, c, false)
+	receipt := ch.cast(msg, c.id, false)
 	c.app.counters.clientEvents.Add(1)
 	c.app.countDay(c.hub.clock.Now(), int64(1+receipt.Matched-receipt.Dropped))
 	c.app.notice(Notice{Kind: NoticeClientEvent, Channel: m.Channel, Event: m.Event, Socket: c.id.String(), UserID: userID,
@@ -148,10 +148,13 @@ func (ch *channel) room(size int) bool {
 			continue
 		}
 		o := ch.app.hub.outlets[i]
-		if o.Reserve(ch.app.hub.idle, &ch.topic, size) != nil {
+		switch o.Reserve(ch.app.hub.idle, &ch.topic, size) {
+		case nil:
+			o.Release(&ch.topic, size)
+		case ErrTight: // for those who can wait
+		default:
 			return false
 		}
-		o.Release(&ch.topic, size)
 	}
 	return true
 }

@@ -179,8 +179,10 @@ type Cluster interface {
 // Node is what a hub offers to its cluster driver.
 type Node interface {
 	// Decide carries out op, as the owner of its channel or, for OpTerminate and
-	// OpChannels, for this node's part.
-	Decide(op Op) Answer
+	// OpChannels, for this node's part. It calls reply once, before it returns
+	// and before it publishes anything that a newcomer is to see after its
+	// success; reply must not block and must not call the hub.
+	Decide(op Op, reply func(Answer))
 	// Deliver brings a message from another node to the local subscribers.
 	Deliver(m Cast)
 }

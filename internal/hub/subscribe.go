@@ -334,12 +334,12 @@ func (ch *channel) tellJoin(sub *Subscription, occupied, added, miss bool) {
 	if sub.member != nil {
 		seat = &sub.member.Member
 	}
-	ch.decidedJoin(c, seat, occupied, added, miss)
+	ch.decidedJoin(c.id, seat, occupied, added, miss)
 }
 
 // decidedJoin tells of the transitions that a join brought, wherever the
-// subscriber is. except is the newcomer's connection if it is local.
-func (ch *channel) decidedJoin(except *Client, seat *pusher.Member, occupied, added, miss bool) {
+// subscriber, except, is.
+func (ch *channel) decidedJoin(except pusher.SocketID, seat *pusher.Member, occupied, added, miss bool) {
 	name := ch.topic.Name
 	if occupied {
 		ch.app.notice(Notice{Kind: NoticeOccupied, Channel: name})
@@ -426,7 +426,7 @@ func (ch *channel) decideLeave(memberID string) {
 		return
 	}
 	if removed {
-		ch.cast(ch.app.hub.seal(pusher.AppendMemberRemoved(begin(128), name, memberID)), nil, false)
+		ch.cast(ch.app.hub.seal(pusher.AppendMemberRemoved(begin(128), name, memberID)), pusher.SocketID{}, false)
 		ch.app.notice(Notice{Kind: NoticeMemberRemoved, Channel: name, UserID: memberID})
 	}
 	ch.countChanged()

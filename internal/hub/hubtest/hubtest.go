@@ -5,6 +5,7 @@ package hubtest
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
 	"testing"
 
@@ -164,6 +165,13 @@ func (c *Conn) Drain() []Frame {
 		all = append(all, f)
 	}
 	return all
+}
+
+// All gives every frame that came, taken or not.
+func (c *Conn) All() []Frame {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.frames)
 }
 
 // Outlet is the simplest outlet: it sends at once, to Conns of any kind. Full,
