@@ -63,9 +63,11 @@ func frameTable() []struct{ name, got, want string } {
 
 func TestFrames_AreByteExact(t *testing.T) {
 	for _, c := range frameTable() {
-		if c.got != c.want {
-			t.Errorf("%s:\n%s, want\n%s", c.name, c.got, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if c.got != c.want {
+				t.Errorf("got\n%s, want\n%s", c.got, c.want)
+			}
+		})
 	}
 }
 
