@@ -25,7 +25,8 @@ type conn struct {
 	client hub.Client
 	vitals vitals
 	place  entry[*conn] // on the wheel
-	lags   atomic.Bool  // more waits than a publisher should add to; set under mu
+	lag    atomic.Int32 // a level: none, behind or far; set under mu
+	moved  atomic.Int64 // while it lags: when a write last ended, in nanoseconds of the engine
 
 	// serve's own.
 	frames   wsframe.Reader

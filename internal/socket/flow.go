@@ -7,36 +7,50 @@ import (
 	"github.com/belfryhq/belfry/internal/hub"
 )
 
-// Flow control. A publisher may be faster than all subscribers together; then
-// everything waits longer and longer, and in the end every healthy connection
-// would be cut for lagging. So a publisher waits:
+// Flow control. A publisher may be faster than its subscribers; then more and
+// more waits, and in the end healthy connections would be cut for lagging. So a
+// publisher waits:
 //
-//   - while most subscribers of its topic lag, that is, have more than a quarter
-//     of SendBuffer waiting: the topic has a gate then, with a list of who
-//     lagged at the last publish, and the gate opens when most of them have
-//     caught up;
+//   - while most subscribers of its topic are behind, that is, have more than a
+//     quarter of SendBuffer waiting;
+//   - for a moment, linger, on each publish, while any subscriber that still
+//     reads is far behind, with more than half of SendBuffer waiting. Those whose
+//     network buffers less than the others' catch up then; those that are too
+//     slow for good do not, and are cut at SendBuffer;
 //   - while more than MaxPending waits for all connections together;
 //   - while what other publishers were let in with, but have not published yet,
-//     might carry a subscriber from a quarter to all of SendBuffer.
+//     might carry a subscriber over SendBuffer.
 //
-// One subscriber that lags among many holds nobody up and is cut at SendBuffer.
-// A laggard that gets nothing written for stallAfter while publishers wait is
-// cut then, so that those who stopped reading cannot hold publishers up for
-// long. The first two conditions end by themselves, since connections either
-// drain or are cut. The third could stand still: two publishers with several
-// topics may each hold what the other waits for, or one may wait for itself. So
-// it counts only as long as reservations come to an end.
+// Who lags is written down by a publish that finds such subscribers: the topic
+// has a gate then, which goes when they have caught up. A subscriber that has
+// stopped reading holds nobody up but, if it is most of its topic, for a few
+// seconds: while publishers wait, one that gets nothing written for stallAfter
+// is cut.
+//
+// All but the last condition end by themselves, since connections either drain
+// or are cut. The last could stand still: two publishers with several topics may
+// each hold what the other waits for, or one may wait for itself. So it counts
+// only as long as reservations come to an end.
+
+// The levels of a connection's lag.
+const (
+	none   int32 = iota
+	behind       // more than a quarter of SendBuffer waits, until less than an eighth does
+	far          // more than half of it waits, until less than a quarter does
+)
 
 const (
-	// stallAfter is how many seconds a laggard may make no progress while
+	// stallAfter is how many seconds a connection may make no progress while
 	// publishers wait. It is below the hub's patience with publishing.
 	stallAfter = 3
 	// stallBytes is how much waits at least for one that is cut because too much
 	// waits for all.
 	stallBytes = 16 << 10
-	// patience is how long a publisher waits for others' reservations when none
-	// of them ends.
-	patience = 50 * time.Millisecond
+	// linger is how long a publisher waits for a few that are far behind, and for
+	// others' reservations when none of them ends.
+	linger = 20 * time.Millisecond
+	// stillReads is how long ago the last progress of one that still reads is.
+	stillReads = 250 * time.Millisecond
 )
 
 // flow is what the outlet keeps of a topic while publishing to it is held back,
@@ -47,91 +61,132 @@ type flow struct {
 	of       int     // how many subscribers there were
 }
 
-// most reports whether lagging of all are more than half.
-func most(lagging, all int) bool { return 2*lagging > all }
+// room says whether a publisher may publish.
+type room uint8
+
+const (
+	free  room = iota
+	tight      // after a moment: a few are far behind
+	taken      // when others' reservations have ended
+	full       // when connections have drained
+)
+
+// most reports whether some of all are more than half.
+func most(some, all int) bool { return 2*some > all }
+
+// level gives the lag of a connection that n bytes wait for, and that had the
+// lag old.
+func (o *outlet) level(old int32, n int) int32 {
+	quarter := o.cfg.SendBuffer / 4
+	switch {
+	case n > 2*quarter, old == far && n >= quarter:
+		return far
+	case n > quarter, old != none && n >= quarter/2:
+		return behind
+	}
+	return none
+}
 
 // Reserve waits for room for size bytes to the subscribers of t (hub.Outlet).
-// With a ctx that has ended it does not wait.
+// With a ctx that has ended it does not wait, and gives hub.ErrTight where a
+// moment's wait would do.
 func (o *outlet) Reserve(ctx context.Context, t *hub.Topic, size int) error {
-	var timer *time.Timer
-	stuckSince := int64(-1) // o.released when the wait for reservations began
+	o.mu.Lock()
+	state := o.admits(t, size)
+	if state == free {
+		o.reserve(t, size)
+	}
+	o.mu.Unlock()
+	switch err := ctx.Err(); {
+	case state == free:
+		return nil
+	case err == nil:
+		return o.await(ctx, t, size)
+	case state == tight:
+		return hub.ErrTight
+	default:
+		return err
+	}
+}
+
+// await waits for the room that was not there.
+func (o *outlet) await(ctx context.Context, t *hub.Topic, size int) error {
+	o.waiters.Add(1)
+	defer o.waiters.Add(-1)
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
+	lingered, stuck, released := false, false, int64(-1)
 	for {
 		o.mu.Lock()
-		free, budget := o.admits(t, size)
-		if free && (budget || stuckSince >= 0 && stuckSince == o.released) {
-			f := o.flow(t)
-			f.reserved += size
+		state := o.admits(t, size)
+		if state == taken && released != o.released { // they do end
+			released, stuck = o.released, false
+			timer.Reset(linger)
+		}
+		if state == free || state == tight && lingered || state == taken && stuck {
+			o.reserve(t, size)
 			o.mu.Unlock()
 			return nil
 		}
-		if free {
-			stuckSince = o.released
-		} else {
-			stuckSince = -1
-			o.wanted = true
-		}
-		room := o.room
-		o.waiters.Add(1)
+		changed := o.changed
 		o.mu.Unlock()
-
-		var tick <-chan time.Time
-		if free {
-			if timer == nil {
-				timer = time.NewTimer(patience)
-				defer timer.Stop()
-			} else {
-				timer.Reset(patience)
-			}
-			tick = timer.C
-		}
-		err := ctx.Err()
-		if err == nil {
-			select {
-			case <-room:
-				stuckSince = -1
-			case <-tick:
-			case <-ctx.Done():
-				err = ctx.Err()
-			}
-		}
-		o.waiters.Add(-1)
-		if err != nil {
-			return err
+		select {
+		case <-changed:
+		case <-timer.C:
+			lingered, stuck = true, state == taken
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
 
-// admits reports whether the subscribers of t have room, and whether the
-// reservations of others leave some. o.mu is held.
-func (o *outlet) admits(t *hub.Topic, size int) (free, budget bool) {
+// admits says what room the subscribers of t have. o.mu is held.
+func (o *outlet) admits(t *hub.Topic, size int) room {
 	if o.stopped {
-		return true, true
+		return free
 	}
+	state := free
 	f := o.flows[t]
-	if f != nil && f.laggards != nil && !o.reopen(t, f) {
-		return false, false
+	if f != nil && f.laggards != nil {
+		if state = o.look(f); state == free {
+			o.ungate(t, f)
+		}
 	}
 	if o.pending.Load() > int64(o.cfg.MaxPending) {
-		return false, false
+		state = full
 	}
-	return true, f == nil || f.reserved == 0 || f.reserved+size <= o.cfg.SendBuffer/2
+	if state == full {
+		o.wanted = true
+	} else if f != nil && f.reserved > 0 && f.reserved+size > o.cfg.SendBuffer/4 {
+		state = taken
+	}
+	return state
 }
 
-// reopen takes the gate from a topic when most who lagged have caught up, and
-// reports whether it did. o.mu is held.
-func (o *outlet) reopen(t *hub.Topic, f *flow) bool {
-	lagging := 0
+// look says how those who lagged at the last publish are now.
+func (o *outlet) look(f *flow) room {
+	now := time.Since(o.started)
+	lagging, distant := 0, false
 	for _, c := range f.laggards {
-		if c.lags.Load() {
+		switch c.lag.Load() {
+		case behind:
 			lagging++
+		case far:
+			lagging++
+			distant = distant || now-time.Duration(c.moved.Load()) < stillReads
 		}
 	}
-	if most(lagging, f.of) {
-		return false
+	switch {
+	case most(lagging, f.of):
+		return full
+	case distant:
+		return tight
 	}
-	o.ungate(t, f)
-	return true
+	return free
 }
+
+// reserve notes a reservation. o.mu is held.
+func (o *outlet) reserve(t *hub.Topic, size int) { o.flow(t).reserved += size }
 
 // Release ends a reservation (hub.Outlet).
 func (o *outlet) Release(t *hub.Topic, size int) {
@@ -147,12 +202,12 @@ func (o *outlet) Release(t *hub.Topic, size int) {
 	o.wakeLocked()
 }
 
-// gate gives a topic a gate, renews it, or takes it away, after a publish that
-// found so many lagging. The channel is locked.
-func (o *outlet) gate(t *hub.Topic, list *seats, lagging, of int) {
+// gate gives a topic a gate, renews it, or takes it away, after a publish. The
+// channel is locked.
+func (o *outlet) gate(t *hub.Topic, list *seats, held bool, of int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !most(lagging, of) {
+	if !held {
 		if f := o.flows[t]; f != nil && f.laggards != nil {
 			o.ungate(t, f)
 			o.wakeLocked()
@@ -161,12 +216,12 @@ func (o *outlet) gate(t *hub.Topic, list *seats, lagging, of int) {
 	}
 	f := o.flow(t)
 	if f.laggards == nil {
-		f.laggards = make([]*conn, 0, lagging)
+		f.laggards = []*conn{}
 		o.gates.Add(1)
 	}
 	f.laggards, f.of = f.laggards[:0], of
 	for i := range list.all {
-		if c := list.all[i].conn; c.lags.Load() {
+		if c := list.all[i].conn; c.lag.Load() != none {
 			f.laggards = append(f.laggards, c)
 		}
 	}
@@ -195,19 +250,19 @@ func (o *outlet) forget(t *hub.Topic, f *flow) {
 	}
 }
 
-// begins notes that a connection lags. Its lock is held.
-func (o *outlet) begins(c *conn) {
+// lags notes that a connection's lag has changed. Its lock is held.
+func (o *outlet) lags(c *conn, before, after int32) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.laggards[c] = struct{}{}
-}
-
-// ceases notes that it does not any more.
-func (o *outlet) ceases(c *conn) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.laggards, c)
-	o.wakeLocked()
+	switch {
+	case before == none:
+		o.laggards[c] = struct{}{}
+	case after == none:
+		delete(o.laggards, c)
+	}
+	if after < before {
+		o.wakeLocked()
+	}
 }
 
 // wake lets the publishers that wait look again.
@@ -219,8 +274,8 @@ func (o *outlet) wake() {
 
 func (o *outlet) wakeLocked() {
 	if o.waiters.Load() > 0 {
-		close(o.room)
-		o.room = make(chan struct{})
+		close(o.changed)
+		o.changed = make(chan struct{})
 	}
 }
 
@@ -229,7 +284,7 @@ func (o *outlet) wakeLocked() {
 // gates of topics that nobody publishes to any more.
 func (o *outlet) watch(now int64, all *wheel[*conn]) {
 	o.mu.Lock()
-	wanted := o.wanted || o.waiters.Load() > 0
+	wanted := o.wanted
 	o.wanted = false
 	var suspects []*conn
 	if wanted {
@@ -238,13 +293,14 @@ func (o *outlet) watch(now int64, all *wheel[*conn]) {
 		}
 	}
 	for t, f := range o.flows {
-		if f.laggards != nil {
-			o.reopen(t, f)
+		if f.laggards != nil && o.look(f) == free {
+			o.ungate(t, f)
 		}
 	}
+	o.wakeLocked() // who still waits sets wanted again
 	o.mu.Unlock()
 	if wanted && o.pending.Load() > int64(o.cfg.MaxPending) {
-		suspects = all.all() // many a little: those who lag less than a laggard count too
+		suspects = all.all() // many a little
 	}
 	for _, c := range suspects {
 		c.cutIfStalled(now)
@@ -255,7 +311,8 @@ func (o *outlet) watch(now int64, all *wheel[*conn]) {
 func (c *conn) cutIfStalled(now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if much := c.lags.Load() || c.pending >= stallBytes; much && !c.closing && c.flushing && now-c.progress >= stallAfter {
+	much := c.lag.Load() != none || c.pending >= stallBytes
+	if much && !c.closing && c.flushing && now-c.progress >= stallAfter {
 		c.cutLocked()
 	}
 }

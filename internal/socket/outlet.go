@@ -3,6 +3,7 @@ package socket
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/belfryhq/belfry/internal/hub"
 )
@@ -13,7 +14,7 @@ import (
 type outlet struct {
 	cfg     *Config
 	slot    int
-	lagging int          // more bytes waiting than this is lagging
+	started time.Time    // conn.moved counts from here
 	pending atomic.Int64 // bytes waiting for all connections
 
 	waiters atomic.Int32 // publishers that wait for room
@@ -25,7 +26,7 @@ type outlet struct {
 	flows    map[*hub.Topic]*flow
 	released int64         // how many reservations ended
 	wanted   bool          // a publisher found no room since the last watch
-	room     chan struct{} // closed when there may be room again
+	changed  chan struct{} // closed when there may be room again
 }
 
 // seats are a topic's subscribers.
@@ -39,10 +40,10 @@ type seat struct {
 func newOutlet(cfg *Config) *outlet {
 	return &outlet{
 		cfg:      cfg,
-		lagging:  cfg.SendBuffer / 4,
+		started:  time.Now(),
 		laggards: make(map[*conn]struct{}),
 		flows:    make(map[*hub.Topic]*flow),
-		room:     make(chan struct{}),
+		changed:  make(chan struct{}),
 	}
 }
 
@@ -85,7 +86,7 @@ func (o *outlet) Publish(t *hub.Topic, d hub.Delivery) hub.Receipt {
 	if !ok {
 		return r
 	}
-	lagging := 0
+	behind, distant := 0, false
 	for i := range list.all {
 		s := &list.all[i]
 		if d.Skips(s.sub.Client) {
@@ -97,15 +98,16 @@ func (o *outlet) Publish(t *hub.Topic, d hub.Delivery) hub.Receipt {
 			r.Written++
 		case waiting:
 			r.Waiting++
-			if s.conn.lags.Load() {
-				lagging++
+			if lag := s.conn.lag.Load(); lag != none {
+				behind++
+				distant = distant || lag == far
 			}
 		case dropped:
 			r.Dropped++
 		}
 	}
-	if most(lagging, r.Matched) || o.gates.Load() > 0 {
-		o.gate(t, list, lagging, r.Matched)
+	if held := distant || most(behind, r.Matched); held || o.gates.Load() > 0 {
+		o.gate(t, list, held, r.Matched)
 	}
 	return r
 }

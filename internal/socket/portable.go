@@ -122,7 +122,7 @@ func (p *Portable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		tcp.SetWriteBuffer(kernelBuffer)
 	}
 	c := newConn(p, nc)
-	c.queue = append(c.queue, appendSwitching(nil, accept))
+	c.push(appendSwitching(nil, accept))
 	p.wheel.schedule(&c.place, c, 0)
 	if p.isStopped() { // Run may not have found it on the wheel
 		c.cut()

@@ -82,8 +82,11 @@ func (c *conn) writeSome() (more bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.setPending(max(0, c.pending-size))
+	c.setPending(c.pending - size)
 	c.progress = c.engine.now.Load()
+	if c.lag.Load() != none {
+		c.moved.Store(int64(time.Since(c.engine.outlet.started)))
+	}
 	if err == nil && len(c.queue) > 0 {
 		return true
 	}
@@ -152,22 +155,28 @@ func (c *conn) sentLocked() {
 }
 
 // setPending sets what waits, here and in the outlet's sum, and tells the
-// outlet when the connection begins or ceases to lag. c.mu is held.
+// outlet when the connection's lag changes. c.mu is held.
 func (c *conn) setPending(n int) {
 	o := c.engine.outlet
 	o.pending.Add(int64(n - c.pending))
 	fell := n < c.pending
 	c.pending = n
-	switch lags := c.lags.Load(); {
-	case !lags && n > o.lagging && !c.closing:
-		c.lags.Store(true)
-		o.begins(c)
-	case lags && (n < o.lagging/2 || c.closing):
-		c.lags.Store(false)
-		o.ceases(c)
-	case fell && o.waiters.Load() > 0:
-		o.wake()
+	old := c.lag.Load()
+	now := o.level(old, n)
+	if c.closing {
+		now = none
 	}
+	if now == old {
+		if fell && o.waiters.Load() > 0 {
+			o.wake()
+		}
+		return
+	}
+	if old == none {
+		c.moved.Store(int64(time.Since(c.engine.outlet.started)))
+	}
+	c.lag.Store(now)
+	o.lags(c, old, now)
 }
 
 // cutLocked ends a connection that lags too far (WS-45): the write under way
@@ -175,11 +184,12 @@ func (c *conn) setPending(n int) {
 // peer reads again.
 func (c *conn) cutLocked() {
 	c.engine.slow.Add(1)
+	kept := c.pending
 	for _, message := range c.queue {
-		c.pending -= len(message) // setPending, called by shutLocked, would count them still
-		c.engine.outlet.pending.Add(-int64(len(message)))
+		kept -= len(message)
 	}
 	c.queue = nil
+	c.setPending(kept)
 	c.endLocked(pusher.CloseOverCapacity, "this connection reads too slowly: too much was waiting for it")
 }
 
