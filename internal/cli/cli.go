@@ -147,9 +147,19 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	text := "there is no command \"" + strings.Join(append(nameParts(cmd), args[0]), " ") + "\""
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		text += "; did you mean \"" + strings.Join(append(nameParts(cmd), near[0]), " ") + "\"?"
+	// The nearest is looked for among the siblings of what was meant.
+	wanted, parent := append(nameParts(cmd), strings.Split(args[0], ":")...), cmd.Root()
+	for len(wanted) > 1 {
+		next, _, err := parent.Find(wanted[:1])
+		if err != nil || next == parent {
+			break
+		}
+		parent, wanted = next, wanted[1:]
+	}
+	text := "there is no command \"" + strings.Join(append(nameParts(cmd), args[0]), separator(cmd)) + "\""
+	parent.SuggestionsMinimumDistance = 2
+	if near := parent.SuggestionsFor(wanted[0]); len(near) > 0 {
+		text += "; did you mean \"" + strings.Join(append(nameParts(parent), near[0]), separator(parent)) + "\"?"
 	}
 	return &usageError{errors.New(text)}
 }

@@ -16,11 +16,7 @@ func helpText(cmd *cobra.Command) string {
 			fmt.Fprintf(&b, "\n%s:\n%s\n", title, text)
 		}
 	}
-	about := cmd.Long
-	if about == "" {
-		about = strings.ToUpper(cmd.Short[:1]) + cmd.Short[1:] + "."
-	}
-	b.WriteString(strings.TrimSpace(about) + "\n")
+	b.WriteString(about(cmd) + "\n")
 	section("Usage", indent(useLine(cmd)))
 	if other := otherName(cmd); other != "" && !cmd.HasSubCommands() {
 		section("The same as", indent("belfry "+other))
