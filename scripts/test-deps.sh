@@ -12,6 +12,7 @@ need() { # need COMMAND PACKAGE
 }
 need chromium chromium
 need nginx nginx
+need caddy caddy
 need openssl openssl
 need curl curl
 
@@ -23,6 +24,15 @@ if [ -n "$missing" ]; then
 	as_root=
 	if [ "$(id -u)" -ne 0 ]; then
 		as_root=sudo
+	fi
+	# The tests start what they need themselves: keep Debian from starting nginx
+	# and Caddy as services on installation, unless there is a policy already.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+		$as_root chmod 755 "$policy"
+		# shellcheck disable=SC2064 # as they are now
+		trap "$as_root rm -f $policy" EXIT
 	fi
 	$as_root apt-get update -qq
 	# shellcheck disable=SC2086 # a list of words is meant
