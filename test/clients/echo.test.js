@@ -106,11 +106,12 @@ test('ECHO-03 ECHO-08 private, encrypted and presence channels get their prefixe
   const echo = open(t, { user: 'ada' })
   const room = fresh()
   const heard = new Tape()
-  for (const [prefix, channel] of /** @type {[string, any][]} */ ([
-    ['private-', echo.private(room)],
-    ['private-encrypted-', echo.encryptedPrivate(room)],
-    ['presence-', echo.join(room)],
+  for (const [prefix, join] of /** @type {[string, () => any][]} */ ([
+    ['private-', () => echo.private(room)],
+    ['private-encrypted-', () => echo.encryptedPrivate(room)],
+    ['presence-', () => echo.join(room)],
   ])) {
+    const channel = join()
     channel.listen('.news', (/** @type {any} */ data) => heard.push([prefix, data.n]))
     await subscribed(channel)
     await publisher.trigger(prefix + room, 'news', { n: prefix.length })

@@ -25,6 +25,7 @@ export class Client {
       cluster: '',
       wsHost: server.host,
       wsPort: server.port,
+      wssPort: server.port,
       forceTLS: false,
       enabledTransports: ['ws', 'wss'],
       ...options,
