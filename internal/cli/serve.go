@@ -165,7 +165,7 @@ func serverConfig(cfg *config.Config) server.Config {
 		Apps:                configuredApps(cfg),
 		AppOrigin:           origins(cfg),
 		MaxConnections:      cfg.Server.MaxConnections,
-		HandshakesPerSecond: perSecond(cfg.Server.HandshakesPerMinute),
+		HandshakesPerSecond: cfg.Server.HandshakesPerSecond,
 		MaxMessage:          cfg.Server.MaxMessageSize,
 		SendBuffer:          cfg.Server.SendBuffer,
 		PingAfter:           cfg.Server.PingAfter,
@@ -175,6 +175,9 @@ func serverConfig(cfg *config.Config) server.Config {
 		ShutdownGrace:       cfg.Server.ShutdownGrace,
 		WebhookAllow:        cfg.Webhooks.AllowPrivateAddresses,
 		ConfigFile:          cfg.File(),
+	}
+	if s.MetricsListen == "" {
+		s.MetricsListen = "off"
 	}
 	if s.DrainWindow == 0 {
 		s.DrainWindow = -1 // the server's zero is its default
@@ -194,12 +197,4 @@ func serverConfig(cfg *config.Config) server.Config {
 		}
 	}
 	return s
-}
-
-// perSecond rounds a limit a minute up to one a second.
-func perSecond(perMinute int) int {
-	if perMinute <= 0 {
-		return perMinute
-	}
-	return (perMinute + 59) / 60
 }

@@ -97,8 +97,9 @@ type Server struct {
 	PathPrefix string `yaml:"path_prefix" env:"BELFRY_PATH_PREFIX" kind:"path" example:"/realtime"`
 	// Connections on this server over all apps; more get 4100.
 	MaxConnections int `yaml:"max_connections" default:"unlimited" kind:"quota"`
-	// WebSocket handshakes a minute from one address; more get HTTP 429.
-	HandshakesPerMinute int `yaml:"handshakes_per_minute" default:"unlimited" kind:"quota"`
+	// WebSocket handshakes a second from one address, twice that in a burst;
+	// more get HTTP 429.
+	HandshakesPerSecond int `yaml:"handshakes_per_second" default:"unlimited" kind:"quota"`
 	// Largest message a client may send; a larger one is closed with 1009.
 	MaxMessageSize int `yaml:"max_message_size" default:"128KB" kind:"size" min:"1KB" max:"16MB"`
 	// What may wait for one slow connection before it is closed with 4100.
