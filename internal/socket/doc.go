@@ -34,7 +34,7 @@ type Engine interface {
 // Stats are the figures of an engine. Counters only grow while it lives.
 type Stats struct {
 	Open         int64            // sockets, accepted by an app or not yet
-	PendingBytes int64            // waiting to be written, over all sockets
+	PendingBytes int64            // waiting to be written, over all sockets that are not closing
 	BytesIn      int64            // counter, without the HTTP requests
 	BytesOut     int64            // counter
 	Pings        int64            // counter: pings sent to silent clients

@@ -127,10 +127,13 @@ func (b *bench) serve(certificate *tls.Certificate) {
 	})
 }
 
+func event(channel, name, data string) []pusher.Event {
+	return []pusher.Event{{Name: name, Channels: []string{channel}, Data: pusher.AppendString(nil, data), Size: len(data)}}
+}
+
 // publish publishes one event to the app's channel.
 func (b *bench) publish(channel, name, data string) (hub.Receipt, error) {
-	done, err := b.hub.Publish(context.Background(), "1", []pusher.Event{{Name: name, Channels: []string{channel},
-		Data: pusher.AppendString(nil, data), Size: len(data)}})
+	done, err := b.hub.Publish(context.Background(), "1", event(channel, name, data))
 	if err != nil {
 		return hub.Receipt{}, err
 	}

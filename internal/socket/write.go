@@ -155,17 +155,19 @@ func (c *conn) sentLocked() {
 }
 
 // setPending sets what waits, here and in the outlet's sum, and tells the
-// outlet when the connection's lag changes. c.mu is held.
+// outlet when the connection's lag changes. What a closing connection has still
+// to write holds no publisher up. c.mu is held.
 func (c *conn) setPending(n int) {
-	o := c.engine.outlet
-	o.pending.Add(int64(n - c.pending))
-	fell := n < c.pending
 	c.pending = n
+	if c.closing {
+		n = 0
+	}
+	o := c.engine.outlet
+	fell := n < c.counted
+	o.pending.Add(int64(n - c.counted))
+	c.counted = n
 	old := c.lag.Load()
 	now := o.level(old, n)
-	if c.closing {
-		now = none
-	}
 	if now == old {
 		if fell && o.waiters.Load() > 0 {
 			o.wake()
