@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 			}
 			env.Defer(func() { os.RemoveAll(dir) })
 			env.Values["tail"] = new(*tailer)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second under -race
 			env.Setenv("DATA", dir)
 			env.Setenv("BELFRY_LISTEN", "127.0.0.1:0")
 			env.Setenv("BELFRY_METRICS_LISTEN", "127.0.0.1:0")
