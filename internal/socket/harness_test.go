@@ -74,11 +74,18 @@ func (n *notices) address() string {
 // start runs an engine, without a listener.
 func start(t testing.TB, open opening, cfg socket.Config, apps ...*belfry.App) *bench {
 	t.Helper()
+	return startWith(t, open, hub.Config{}, cfg, apps...)
+}
+
+// startWith runs an engine on a hub of the test's own.
+func startWith(t testing.TB, open opening, hubCfg hub.Config, cfg socket.Config, apps ...*belfry.App) *bench {
+	t.Helper()
 	if apps == nil {
 		apps = []*belfry.App{app()}
 	}
 	b := &bench{t: t, notices: &notices{}}
-	b.hub = hub.New(hub.Config{Seal: socket.Seal, Observers: []hub.Observer{b.notices}})
+	hubCfg.Seal, hubCfg.Observers = socket.Seal, []hub.Observer{b.notices}
+	b.hub = hub.New(hubCfg)
 	cfg.Hub = b.hub
 	b.engine = open(cfg)
 	b.hub.SetApps(apps)
