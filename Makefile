@@ -15,7 +15,7 @@ NPM   := npm --no-audit --no-fund --loglevel=error
 .PHONY: run build test lint fuzz go-test client-test deps generate clean
 
 run: build
-	bin/belfry serve --listen $(ADDRESS)
+	bin/belfry serve --listen $(ADDRESS) --show-secret
 
 build: ui/dist/index.html
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/belfry ./cmd/belfry

@@ -104,6 +104,7 @@ func (s *Server) stop(doors []*door) {
 	if err := s.hooks.Drain(ctx); err != nil {
 		s.log.Warn("webhooks were given up: they could not be sent in time", "error", err)
 	}
+	s.saveUsage() // while the data folder is still claimed, by the control link
 	for _, d := range doors {
 		if err := d.server.Shutdown(ctx); err != nil {
 			d.server.Close()

@@ -49,7 +49,8 @@ func (f usageFile) save(used map[string]hub.Usage) error {
 	return os.Rename(temp.Name(), f.path)
 }
 
-// keepUsage writes the counts now and then until ctx ends, and then once more.
+// keepUsage writes the counts now and then until ctx ends; stop writes them
+// last.
 func (s *Server) keepUsage(ctx context.Context) error {
 	tick := time.NewTicker(usageInterval)
 	defer tick.Stop()
@@ -57,7 +58,6 @@ func (s *Server) keepUsage(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			s.saveUsage()
 			return nil
 		}
 		s.saveUsage()
