@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/belfryhq/belfry/internal/hub"
@@ -25,8 +24,7 @@ type conn struct {
 	client hub.Client
 	vitals vitals
 	place  entry[*conn] // on the wheel
-	lag    atomic.Int32 // a level: none, behind or far; set under mu
-	moved  atomic.Int64 // while it lags: when a write last ended, in nanoseconds of the engine
+	lag    lag          // set under mu
 
 	// serve's own.
 	frames   wsframe.Reader
@@ -55,6 +53,7 @@ type conn struct {
 func newConn(p *Portable, nc net.Conn) *conn {
 	c := &conn{engine: p, nc: nc, frames: wsframe.NewReader(p.cfg.MaxMessage), flushing: true}
 	c.changed.L = &c.mu
+	c.lag.conn = c
 	c.resumeFn = c.resume
 	c.vitals.seen.Store(p.now.Load())
 	c.progress = p.now.Load()

@@ -16,6 +16,7 @@ package socket
 
 import (
 	"context"
+	"net"
 	"net/http"
 )
 
@@ -24,6 +25,10 @@ type Engine interface {
 	// ServeHTTP answers one request for the door: it upgrades the connection
 	// and returns while that lives on, or answers with an error.
 	http.Handler
+	// Listener gives what the HTTP server is to accept from in the place of l.
+	// An engine that takes WebSockets off the listener itself gives what is left.
+	// It is called once, before Run; closing what it gives closes l.
+	Listener(l net.Listener) net.Listener
 	// Run watches over the connections until ctx ends, then cuts those that are
 	// left and returns when their goroutines are gone. It is called once.
 	Run(ctx context.Context) error

@@ -1,10 +1,6 @@
 package socket
 
 import (
-	"sync"
-	"sync/atomic"
-	"time"
-
 	"github.com/belfryhq/belfry/internal/hub"
 )
 
@@ -12,21 +8,8 @@ import (
 // (hub.Outlet). The subscribers of a topic stand in its slot and are guarded by
 // the channel's lock.
 type outlet struct {
-	cfg     *Config
-	slot    int
-	started time.Time    // conn.moved counts from here
-	pending atomic.Int64 // bytes waiting for all connections
-
-	waiters atomic.Int32 // publishers that wait for room
-	gates   atomic.Int32 // topics with a gate
-
-	mu       sync.Mutex // guards all below
-	stopped  bool
-	laggards map[*conn]struct{}
-	flows    map[*hub.Topic]*flow
-	released int64         // how many reservations ended
-	wanted   bool          // a publisher found no room since the last watch
-	changed  chan struct{} // closed when there may be room again
+	valve
+	slot int
 }
 
 // seats are a topic's subscribers.
@@ -35,16 +18,6 @@ type seats struct{ all []seat }
 type seat struct {
 	conn *conn
 	sub  *hub.Subscription
-}
-
-func newOutlet(cfg *Config) *outlet {
-	return &outlet{
-		cfg:      cfg,
-		started:  time.Now(),
-		laggards: make(map[*conn]struct{}),
-		flows:    make(map[*hub.Topic]*flow),
-		changed:  make(chan struct{}),
-	}
 }
 
 // Join sends first to the connection and makes it a subscriber (CH-11).
@@ -98,7 +71,7 @@ func (o *outlet) Publish(t *hub.Topic, d hub.Delivery) hub.Receipt {
 			r.Written++
 		case waiting:
 			r.Waiting++
-			if lag := s.conn.lag.Load(); lag != none {
+			if lag := s.conn.lag.level.Load(); lag != none {
 				behind++
 				distant = distant || lag == far
 			}
@@ -107,7 +80,17 @@ func (o *outlet) Publish(t *hub.Topic, d hub.Delivery) hub.Receipt {
 		}
 	}
 	if held := distant || most(behind, r.Matched); held || o.gates.Load() > 0 {
-		o.gate(t, list, held, r.Matched)
+		o.gate(t, held, r.Matched, list.laggards)
 	}
 	return r
+}
+
+// laggards appends those who lag.
+func (s *seats) laggards(into []*lag) []*lag {
+	for i := range s.all {
+		if c := s.all[i].conn; c.lag.level.Load() != none {
+			into = append(into, &c.lag)
+		}
+	}
+	return into
 }

@@ -2,76 +2,34 @@ package socket
 
 import (
 	"context"
-	"io"
-	"maps"
 	"net"
 	"net/http"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/belfryhq/belfry/internal/socket/wsframe"
-	"github.com/belfryhq/belfry/pusher"
 )
 
 // Portable is the engine with a goroutine a connection. It runs on every
 // system and on every net.Conn. Make it with New, before the hub's first
 // Connect; its methods are safe for concurrent use.
 type Portable struct {
-	cfg      Config
-	outlet   *outlet
-	slot     int // the outlet's, in Topic.Slots
-	throttle *throttle
-	wheel    *wheel[*conn]
-	started  time.Time
-	now      atomic.Int64 // seconds since started, and one; set by Run
-	joined   sync.Pool    // of *[]byte, for writes that are joined by copying
-
-	// Messages that are the same for everyone, sealed.
-	pingFrame, pingBoth []byte
-
-	mu       sync.Mutex // guards all below
-	stopped  bool       // no connection is added any more
-	closed   map[int]int64
-	rejected map[string]int64
-
-	conns    sync.WaitGroup
-	open     atomic.Int64
-	bytesIn  atomic.Int64
-	bytesOut atomic.Int64
-	pings    atomic.Int64
-	slow     atomic.Int64
+	*core
+	outlet *outlet
+	slot   int // the outlet's, in Topic.Slots
+	wheel  *wheel[*conn]
+	joined sync.Pool // of *[]byte, for writes that are joined by copying
 }
 
 // New makes the portable engine and adds its outlet to the hub.
-func New(cfg Config) *Portable {
-	p := &Portable{
-		cfg:      cfg.withDefaults(),
-		throttle: newThrottle(cfg.AcceptRate),
-		wheel:    newWheel[*conn](1),
-		started:  time.Now(),
-		closed:   make(map[int]int64),
-		rejected: make(map[string]int64),
-	}
-	p.now.Store(1)
+func New(cfg Config) *Portable { return newPortable(newCore(cfg)) }
+
+func newPortable(base *core) *Portable {
+	p := &Portable{core: base, outlet: &outlet{}, wheel: newWheel[*conn](1)}
 	p.joined.New = func() any { b := make([]byte, 0, maxWrite); return &b }
-	p.outlet = newOutlet(&p.cfg)
+	p.outlet.init(&p.cfg, p.started)
 	p.slot = p.cfg.Hub.AddOutlet(p.outlet)
 	p.outlet.slot = p.slot
-	p.pingFrame = wsframe.Append(nil, wsframe.Ping, nil)
-	p.pingBoth = append(wsframe.Append(nil, wsframe.Ping, nil), sealed(pusher.AppendPing)...)
 	return p
-}
-
-// Seal turns an encoded message, which stands in buf behind start spare bytes,
-// into a text frame without copying it. It is the hub's Config.Seal for every
-// engine of this package.
-func Seal(buf []byte, start int) []byte { return wsframe.Seal(buf, start) }
-
-// sealed gives what build appends as a text frame.
-func sealed(build func([]byte) []byte) []byte {
-	return wsframe.Seal(build(make([]byte, wsframe.Room)), wsframe.Room)
 }
 
 // String names the engine for people.
@@ -79,55 +37,33 @@ func (p *Portable) String() string {
 	return "portable (a goroutine per connection) on " + runtime.GOOS
 }
 
+// Listener gives l as it is: this engine takes its connections from the HTTP
+// server.
+func (p *Portable) Listener(l net.Listener) net.Listener { return l }
+
 // ServeHTTP upgrades the connection and returns; the connection lives on in a
 // goroutine that Run waits for. Clients that are to be refused are upgraded
 // too, then told why (WS-04).
 func (p *Portable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	key, ok := appKey(r.URL, p.cfg.PathPrefix)
-	if !ok {
-		p.reject(w, &rejection{status: http.StatusNotFound, reason: "not_found",
-			message: "there is nothing here: WebSocket clients connect to " + p.cfg.PathPrefix + "/app/{key}"})
-		return
+	if nc, up, ok := p.upgrade(w, r); ok {
+		p.start(nc, up)
 	}
-	accept, rejected := checkUpgrade(r)
-	if rejected != nil {
-		p.reject(w, rejected)
-		return
-	}
-	hs := p.cfg.handshake(r, key)
-	if !p.throttle.admits(p.cfg.peer(r).address) {
-		p.reject(w, &rejection{status: http.StatusTooManyRequests, reason: "rate_limited",
-			message: "too many connections a second from this address: wait a second", header: http.Header{"Retry-After": {"1"}}})
-		return
-	}
-	if !p.enter() {
-		p.reject(w, &rejection{status: http.StatusServiceUnavailable, reason: "unavailable",
-			message: "this server has stopped taking connections", header: http.Header{"Retry-After": {"1"}}})
-		return
-	}
-	nc, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		p.leave()
-		p.cfg.Logger.Error("a connection cannot be taken over from the HTTP server", "error", err)
-		p.reject(w, &rejection{status: http.StatusInternalServerError, reason: "internal",
-			message: "this server cannot serve WebSockets on this connection"})
-		return
-	}
-	nc.SetDeadline(time.Time{}) // the HTTP server's own; a failure shows in the first read
-	early := make([]byte, buffered.Reader.Buffered())
-	io.ReadFull(buffered.Reader, early) // from memory alone
+}
+
+// start serves an upgraded connection, which was counted in.
+func (p *Portable) start(nc net.Conn, up upgraded) {
 	if tcp := underlyingTCP(nc); tcp != nil {
 		// Bounds what the kernel holds for a slow reader, and lets progress be
 		// seen in steps of that size; best effort.
 		tcp.SetWriteBuffer(kernelBuffer)
 	}
 	c := newConn(p, nc)
-	c.push(appendSwitching(nil, accept))
+	c.push(appendSwitching(nil, up.accept))
 	p.wheel.schedule(&c.place, c, 0)
 	if p.isStopped() { // Run may not have found it on the wheel
 		c.cut()
 	}
-	go c.serve(early, hs)
+	go c.serve(up.early, up.hs)
 }
 
 // underlyingTCP gives the TCP connection under nc, or nil.
@@ -137,42 +73,6 @@ func underlyingTCP(nc net.Conn) *net.TCPConn {
 	}
 	tcp, _ := nc.(*net.TCPConn)
 	return tcp
-}
-
-// reject answers a request that becomes no WebSocket.
-func (p *Portable) reject(w http.ResponseWriter, r *rejection) {
-	p.mu.Lock()
-	p.rejected[r.reason]++
-	p.mu.Unlock()
-	r.write(w)
-}
-
-// enter counts a connection in; false when the engine has stopped.
-func (p *Portable) enter() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.stopped {
-		return false
-	}
-	p.conns.Add(1)
-	p.open.Add(1)
-	return true
-}
-
-func (p *Portable) isStopped() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.stopped
-}
-
-func (p *Portable) leave() {
-	p.open.Add(-1)
-	p.conns.Done()
-}
-
-// full reports whether there are more connections than the engine may have.
-func (p *Portable) full() bool {
-	return p.cfg.MaxConnections > 0 && p.open.Load() > int64(p.cfg.MaxConnections)
 }
 
 // Run looks after the connections once a second: silent ones are pinged and at
@@ -186,47 +86,43 @@ func (p *Portable) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ticker.C:
-			now := int64(time.Since(p.started)/time.Second) + 1
-			p.now.Store(now)
-			due = p.wheel.advance(now, due[:0])
-			for _, c := range due {
-				c.check(now)
-			}
-			clear(due)
-			p.outlet.watch(now, p.wheel)
+			due = p.look(p.tick(), due)
 		case <-ctx.Done():
-			p.mu.Lock()
-			p.stopped = true
-			p.mu.Unlock()
-			p.outlet.stop()
-			for _, c := range p.wheel.all() {
-				c.cut()
-			}
+			p.stop()
+			p.cutAll()
 			p.conns.Wait()
 			return nil
 		}
 	}
 }
 
-// countClosed counts a connection that the server closes with code.
-func (p *Portable) countClosed(code int) {
-	p.mu.Lock()
-	p.closed[code]++
-	p.mu.Unlock()
+// look looks after the connections that are due in second now.
+func (p *Portable) look(now int64, due []*conn) []*conn {
+	due = p.wheel.advance(now, due[:0])
+	for _, c := range due {
+		c.check(now)
+	}
+	clear(due)
+	p.outlet.watch(now, p.everyone)
+	return due
+}
+
+// everyone gives all connections.
+func (p *Portable) everyone(yield func(stallable) bool) {
+	for _, c := range p.wheel.all() {
+		if !yield(c) {
+			return
+		}
+	}
+}
+
+// cutAll ends what is left when the engine stops.
+func (p *Portable) cutAll() {
+	p.outlet.stop()
+	for _, c := range p.wheel.all() {
+		c.cut()
+	}
 }
 
 // Stats gives the engine's figures.
-func (p *Portable) Stats() Stats {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return Stats{
-		Open:         p.open.Load(),
-		PendingBytes: p.outlet.pending.Load(),
-		BytesIn:      p.bytesIn.Load(),
-		BytesOut:     p.bytesOut.Load(),
-		Pings:        p.pings.Load(),
-		SlowClosed:   p.slow.Load(),
-		Closed:       maps.Clone(p.closed),
-		Rejected:     maps.Clone(p.rejected),
-	}
-}
+func (p *Portable) Stats() Stats { return p.stats(p.outlet.pending.Load()) }

@@ -84,9 +84,7 @@ func (c *conn) writeSome() (more bool) {
 	defer c.mu.Unlock()
 	c.setPending(c.pending - size)
 	c.progress = c.engine.now.Load()
-	if c.lag.Load() != none {
-		c.moved.Store(int64(time.Since(c.engine.outlet.started)))
-	}
+	c.engine.outlet.progress(&c.lag)
 	if err == nil && len(c.queue) > 0 {
 		return true
 	}
@@ -154,31 +152,21 @@ func (c *conn) sentLocked() {
 	c.closeSent = c.engine.now.Load()
 }
 
-// setPending sets what waits, here and in the outlet's sum, and tells the
-// outlet when the connection's lag changes. What a closing connection has still
-// to write holds no publisher up. c.mu is held.
+// setPending sets what waits, here and for the valve. c.mu is held.
 func (c *conn) setPending(n int) {
+	was := c.pending
 	c.pending = n
-	if c.closing {
-		n = 0
+	c.engine.outlet.set(&c.lag, was, n, c.closing)
+}
+
+// cutIfStalled implements stallable.
+func (c *conn) cutIfStalled(now int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	much := c.lag.level.Load() != none || c.pending >= stallBytes
+	if much && !c.closing && c.flushing && now-c.progress >= stallAfter {
+		c.cutLocked()
 	}
-	o := c.engine.outlet
-	fell := n < c.counted
-	o.pending.Add(int64(n - c.counted))
-	c.counted = n
-	old := c.lag.Load()
-	now := o.level(old, n)
-	if now == old {
-		if fell && o.waiters.Load() > 0 {
-			o.wake()
-		}
-		return
-	}
-	if old == none {
-		c.moved.Store(int64(time.Since(c.engine.outlet.started)))
-	}
-	c.lag.Store(now)
-	o.lags(c, old, now)
 }
 
 // cutLocked ends a connection that lags too far (WS-45): the write under way

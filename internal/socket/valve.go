@@ -1,0 +1,377 @@
+package socket
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/belfryhq/belfry/internal/hub"
+)
+
+// Flow control. A publisher may be faster than its subscribers; then more and
+// more waits, and in the end healthy connections would be cut for lagging. So a
+// publisher waits:
+//
+//   - while most subscribers of its topic are behind, that is, have more than a
+//     quarter of SendBuffer waiting;
+//   - for a moment, linger, on each publish, while any subscriber that still
+//     reads is far behind, with more than half of SendBuffer waiting. Those whose
+//     network buffers less than the others' catch up then; those that are too
+//     slow for good do not, and are cut at SendBuffer;
+//   - while more than MaxPending waits for all connections together;
+//   - while what other publishers were let in with, but have not published yet,
+//     might carry a subscriber over SendBuffer.
+//
+// Who lags is written down by a publish that finds such subscribers: the topic
+// has a gate then, which goes when they have caught up. A subscriber that has
+// stopped reading holds nobody up but, if it is most of its topic, for a few
+// seconds: while publishers wait, one that gets nothing written for stallAfter
+// is cut.
+//
+// All but the last condition end by themselves, since connections either drain
+// or are cut. The last could stand still: two publishers with several topics may
+// each hold what the other waits for, or one may wait for itself. So it counts
+// only as long as reservations come to an end.
+
+// The levels of a connection's lag.
+const (
+	none   int32 = iota
+	behind       // more than a quarter of SendBuffer waits, until less than an eighth does
+	far          // more than half of it waits, until less than a quarter does
+)
+
+const (
+	// stallAfter is how many seconds a connection may make no progress while
+	// publishers wait. It is below the hub's patience with publishing.
+	stallAfter = 3
+	// stallBytes is how much waits at least for one that is cut because too much
+	// waits for all.
+	stallBytes = 16 << 10
+	// linger is how long a publisher waits for a few that are far behind, and for
+	// others' reservations when none of them ends.
+	linger = 20 * time.Millisecond
+	// stillReads is how long ago the last progress of one that still reads is.
+	stillReads = 250 * time.Millisecond
+)
+
+// valve is the flow control of one outlet. It implements the two methods of
+// hub.Outlet that publishers wait in.
+type valve struct {
+	cfg     *Config
+	started time.Time    // lag.moved counts from here
+	pending atomic.Int64 // bytes waiting for all connections
+	waiters atomic.Int32 // publishers that wait for room
+	gates   atomic.Int32 // topics with a gate
+	// queue, if set, tells whether the outlet has room for one more message to
+	// so many; it is called with mu held.
+	queue func(t *hub.Topic, size int) bool
+
+	mu       sync.Mutex // guards all below
+	stopped  bool
+	laggards map[*lag]struct{}
+	flows    map[*hub.Topic]*flow
+	released int64         // how many reservations ended
+	wanted   bool          // a publisher found no room since the last watch
+	changed  chan struct{} // closed when there may be room again
+}
+
+func (v *valve) init(cfg *Config, started time.Time) {
+	v.cfg, v.started = cfg, started
+	v.laggards = make(map[*lag]struct{})
+	v.flows = make(map[*hub.Topic]*flow)
+	v.changed = make(chan struct{})
+}
+
+// lag is how far a connection lags, as the valve sees it.
+type lag struct {
+	level atomic.Int32
+	moved atomic.Int64 // while it lags: when a write last ended, in nanoseconds of the engine
+	conn  stallable
+}
+
+// stallable is a connection that can be cut for making no progress.
+type stallable interface {
+	// cutIfStalled cuts the connection if much waits for it and nothing of it was
+	// written for stallAfter; now is the engine's second.
+	cutIfStalled(now int64)
+}
+
+// flow is what the valve keeps of a topic while publishing to it is held back,
+// or reserved.
+type flow struct {
+	reserved int    // bytes reserved and not yet released
+	laggards []*lag // who lagged at the last publish; nil without a gate
+	of       int    // how many subscribers there were
+}
+
+// room says whether a publisher may publish.
+type room uint8
+
+const (
+	free  room = iota
+	tight      // after a moment: a few are far behind
+	taken      // when others' reservations have ended
+	full       // when connections have drained
+)
+
+// most reports whether some of all are more than half.
+func most(some, all int) bool { return 2*some > all }
+
+// levelOf gives the level of a connection that n bytes wait for, and that had the
+// lag old.
+func (v *valve) levelOf(old int32, n int) int32 {
+	quarter := v.cfg.SendBuffer / 4
+	switch {
+	case n > 2*quarter, old == far && n >= quarter:
+		return far
+	case n > quarter, old != none && n >= quarter/2:
+		return behind
+	}
+	return none
+}
+
+// Reserve waits for room for size bytes to the subscribers of t (hub.Outlet).
+// With a ctx that has ended it does not wait, and gives hub.ErrTight where a
+// moment's wait would do.
+func (v *valve) Reserve(ctx context.Context, t *hub.Topic, size int) error {
+	v.mu.Lock()
+	state := v.admits(t, size)
+	if state == free {
+		v.flow(t).reserved += size
+	}
+	v.mu.Unlock()
+	switch err := ctx.Err(); {
+	case state == free:
+		return nil
+	case err == nil:
+		return v.await(ctx, t, size)
+	case state == tight:
+		return hub.ErrTight
+	default:
+		return err
+	}
+}
+
+// await waits for the room that was not there.
+func (v *valve) await(ctx context.Context, t *hub.Topic, size int) error {
+	v.waiters.Add(1)
+	defer v.waiters.Add(-1)
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
+	lingered, stuck, released := false, false, int64(-1)
+	for {
+		v.mu.Lock()
+		state := v.admits(t, size)
+		if state == taken && released != v.released { // they do end
+			released, stuck = v.released, false
+			timer.Reset(linger)
+		}
+		if state == free || state == tight && lingered || state == taken && stuck {
+			v.flow(t).reserved += size
+			v.mu.Unlock()
+			return nil
+		}
+		changed := v.changed
+		v.mu.Unlock()
+		select {
+		case <-changed:
+		case <-timer.C:
+			lingered, stuck = true, state == taken
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// admits says what room the subscribers of t have. v.mu is held.
+func (v *valve) admits(t *hub.Topic, size int) room {
+	if v.stopped {
+		return free
+	}
+	state := free
+	f := v.flows[t]
+	if f != nil && f.laggards != nil {
+		if state = v.look(f); state == free {
+			v.ungate(t, f)
+		}
+	}
+	if v.pending.Load() > int64(v.cfg.MaxPending) || v.queue != nil && !v.queue(t, size) {
+		state = full
+	}
+	if state == full {
+		v.wanted = true
+	} else if f != nil && f.reserved > 0 && f.reserved+size > v.cfg.SendBuffer/4 {
+		state = taken
+	}
+	return state
+}
+
+// look says how those who lagged at the last publish are now.
+func (v *valve) look(f *flow) room {
+	now := time.Since(v.started)
+	lagging, distant := 0, false
+	for _, c := range f.laggards {
+		switch c.level.Load() {
+		case behind:
+			lagging++
+		case far:
+			lagging++
+			distant = distant || now-time.Duration(c.moved.Load()) < stillReads
+		}
+	}
+	switch {
+	case most(lagging, f.of):
+		return full
+	case distant:
+		return tight
+	}
+	return free
+}
+
+// Release ends a reservation (hub.Outlet).
+func (v *valve) Release(t *hub.Topic, size int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f := v.flows[t]
+	if f == nil {
+		return
+	}
+	f.reserved -= size
+	v.released++
+	v.forget(t, f)
+	v.wakeLocked()
+}
+
+// gate gives a topic a gate, renews it, or takes it away, after a publish to of
+// subscribers. collect gives those who lag.
+func (v *valve) gate(t *hub.Topic, held bool, of int, collect func(into []*lag) []*lag) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !held {
+		if f := v.flows[t]; f != nil && f.laggards != nil {
+			v.ungate(t, f)
+			v.wakeLocked()
+		}
+		return
+	}
+	f := v.flow(t)
+	if f.laggards == nil {
+		f.laggards = []*lag{}
+		v.gates.Add(1)
+	}
+	f.laggards, f.of = collect(f.laggards[:0]), of
+}
+
+func (v *valve) ungate(t *hub.Topic, f *flow) {
+	f.laggards = nil
+	v.gates.Add(-1)
+	v.forget(t, f)
+}
+
+// flow gives a topic's flow, made if there is none. v.mu is held.
+func (v *valve) flow(t *hub.Topic) *flow {
+	f := v.flows[t]
+	if f == nil {
+		f = &flow{}
+		v.flows[t] = f
+	}
+	return f
+}
+
+// forget lets go of a flow that says nothing any more. v.mu is held.
+func (v *valve) forget(t *hub.Topic, f *flow) {
+	if f.reserved <= 0 && f.laggards == nil {
+		delete(v.flows, t)
+	}
+}
+
+// set notes that n bytes wait for a connection, and was before; idle says that
+// it does not count any more. The connection's lock is held.
+func (v *valve) set(l *lag, was, n int, idle bool) {
+	v.pending.Add(int64(n - was))
+	before := l.level.Load()
+	after := v.levelOf(before, n)
+	if idle {
+		after = none
+	}
+	if after == before {
+		if n < was && v.waiters.Load() > 0 {
+			v.wake()
+		}
+		return
+	}
+	if before == none {
+		l.moved.Store(int64(time.Since(v.started)))
+	}
+	l.level.Store(after)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case before == none:
+		v.laggards[l] = struct{}{}
+	case after == none:
+		delete(v.laggards, l)
+	}
+	if after < before {
+		v.wakeLocked()
+	}
+}
+
+// progress notes that something was written for a connection.
+func (v *valve) progress(l *lag) {
+	if l.level.Load() != none {
+		l.moved.Store(int64(time.Since(v.started)))
+	}
+}
+
+// wake lets the publishers that wait look again.
+func (v *valve) wake() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.wakeLocked()
+}
+
+func (v *valve) wakeLocked() {
+	if v.waiters.Load() > 0 {
+		close(v.changed)
+		v.changed = make(chan struct{})
+	}
+}
+
+// watch cuts, in second now, the connections that hold publishers up and do not
+// read: laggards, or any of all when too much waits for all together. It forgets
+// the gates of topics that nobody publishes to any more.
+func (v *valve) watch(now int64, all func(yield func(stallable) bool)) {
+	v.mu.Lock()
+	wanted := v.wanted
+	v.wanted = false
+	var suspects []stallable
+	if wanted {
+		for l := range v.laggards {
+			suspects = append(suspects, l.conn)
+		}
+	}
+	for t, f := range v.flows {
+		if f.laggards != nil && v.look(f) == free {
+			v.ungate(t, f)
+		}
+	}
+	v.wakeLocked() // who still waits sets wanted again
+	v.mu.Unlock()
+	if wanted && v.pending.Load() > int64(v.cfg.MaxPending) {
+		suspects = slices.Collect(all) // many a little
+	}
+	for _, c := range suspects {
+		c.cutIfStalled(now)
+	}
+}
+
+// stop lets every publisher go: the connections are about to be cut.
+func (v *valve) stop() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.stopped = true
+	v.wakeLocked()
+}
