@@ -50,9 +50,10 @@ func testApp(changes ...func(*belfry.App)) *belfry.App {
 
 // host is a running server.
 type host struct {
-	t    testing.TB
-	addr string
-	http *http.Client
+	t      testing.TB
+	server *server.Server
+	addr   string
+	http   *http.Client
 }
 
 // serve runs a server with these apps until the test ends.
@@ -72,7 +73,7 @@ func serveWith(t testing.TB, change func(*server.Config), apps ...*belfry.App) *
 	s := run(t, cfg)
 	client := &http.Client{Transport: &http.Transport{}, Timeout: patience}
 	t.Cleanup(client.CloseIdleConnections)
-	return &host{t: t, addr: s.Addr().String(), http: client}
+	return &host{t: t, server: s, addr: s.Addr().String(), http: client}
 }
 
 // sign gives "key:signature" of text under the app's first key.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/server"
@@ -139,7 +140,7 @@ func TestLIMIT13_MessagesOf128KiB(t *testing.T) {
 
 func TestWS46_AuthorizedConnectionsOnly(t *testing.T) {
 	t.Parallel()
-	app := testApp(func(a *belfry.App) { a.AuthorizedOnly, a.AuthorizationTimeout = true, 300_000_000 })
+	app := testApp(func(a *belfry.App) { a.AuthorizedOnly, a.AuthorizationTimeout = true, time.Second })
 	h := serve(t, app)
 	user, private, presence, anonymous := h.connect(app), h.connect(app), h.connect(app), h.connect(app)
 	user.signin(`{"id":"7"}`)
