@@ -33,10 +33,11 @@ var layers = []struct {
 	{"readers", []string{"internal/gate", "internal/explain", "internal/doctor"}},
 	{"doors", []string{"internal/socket", "internal/api", "internal/web", "internal/console", "internal/ops", "internal/control"}},
 	{"assembly", []string{"server"}},
-	{"tools", []string{"client", "internal/config", "internal/bench", "internal/worker", "internal/soak", "examples/*"}},
+	{"tools", []string{"client", "internal/config", "internal/bench", "internal/worker", "examples/*"}},
 	{"commands", []string{"internal/cli"}},
 	{"binary", []string{"cmd/belfry"}},
 	{"tests", []string{"test/*"}},
+	{"benches", []string{"bench/*"}},
 }
 
 // thirdParty says which packages from elsewhere a room may import, by the
