@@ -96,6 +96,19 @@ test('WS-31 WS-32 WS-38 a server that stops sends clients on with 4200, and they
   assert.equal(backend.requests.filter(one => one.form.channel_name === secret).length, 2)
 })
 
+test('WS-38 every client of a stopping server gets 4200, none is cut off', async t => {
+  const server = await start(t)
+  const clients = Array.from({ length: 40 }, () => Client.open(t, server, full))
+  const room = fresh()
+  await Promise.all(clients.map(client => client.subscribe(room)))
+  await server.end('SIGTERM')
+  for (const client of clients) {
+    await client.state('connecting')
+    assert.equal(codeOf(client.errors.items[0]), 4200)
+    client.pusher.disconnect()
+  }
+})
+
 test('GEN-03 a killed server starts again as if nothing had been, and clients come back', async t => {
   const server = await start(t)
   const client = Client.open(t, server, full)
