@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -138,15 +137,14 @@ func (w *worker) lag(ctx context.Context) {
 		return
 	}
 	for { // reads at last, to the close frame
-		if _, err := conn.Read(joining); err != nil {
-			switch code := pusherclient.CloseCode(err); {
-			case code != 0:
-				w.tally.count(fmt.Sprintf("closed with %d", code))
-			case errors.Is(err, context.DeadlineExceeded):
-				// It was fast enough to stay, as when the soak ends meanwhile.
-			}
-			conn.Cut()
-			return
+		_, err := conn.Read(joining)
+		if err == nil {
+			continue
 		}
+		if code := pusherclient.CloseCode(err); code != 0 {
+			w.tally.count(fmt.Sprintf("closed with %d", code))
+		}
+		conn.Cut() // one that the end of the soak saved from being cut is still open
+		return
 	}
 }
