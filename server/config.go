@@ -40,6 +40,10 @@ type Config struct {
 	// TLS ends TLS in this process; nil serves plain TCP.
 	TLS *TLS
 
+	// PortableEngine serves WebSockets with a goroutine each, as on systems other
+	// than Linux and under TLS; default: with epoll where that is to be had.
+	PortableEngine bool
+
 	MaxConnections      int           // on this server, over all apps; 0 or negative: no limit
 	HandshakesPerSecond int           // from one address; 0 or negative: no limit
 	MaxMessage          int           // bytes of a client's message; default 128 KiB

@@ -73,7 +73,7 @@ func (s *Server) Run(ctx context.Context) error {
 		parts.Go(d.name, d.serve)
 	}
 	s.state.Store(serving)
-	s.log.Info("serving", "address", s.public.Addr().String(), "metrics", addrText(s.private), "data", s.cfg.DataDir)
+	s.log.Info("serving", "address", s.public.Addr().String(), "metrics", addrText(s.private), "engine", s.socket.String(), "data", s.cfg.DataDir)
 
 	select {
 	case <-ctx.Done():
@@ -135,6 +135,8 @@ func (s *Server) doors() []*door {
 	public := s.public
 	if s.certs != nil {
 		public = tls.NewListener(public, s.certs.TLS())
+	} else {
+		public = s.socket.Listener(public)
 	}
 	doors := []*door{{name: "public address", server: s.httpServer(s.handler), listener: public, early: true}}
 	if s.private != nil {

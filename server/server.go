@@ -33,7 +33,7 @@ type Server struct {
 	log    *slog.Logger
 	hub    *hub.Hub
 	hooks  *hook.Hooks
-	socket *socket.Portable
+	socket socket.Engine
 	ops    *ops.Ops
 	apps   *appstore.Roster
 	usage  usageFile
@@ -83,17 +83,19 @@ func New(cfg Config) (*Server, error) {
 		Observers: []hub.Observer{webhooks{s.hooks}, journal{s.log}},
 		Logger:    s.log,
 	})
-	s.socket = socket.New(socket.Config{
-		Hub:            s.hub,
-		Logger:         s.log,
-		PathPrefix:     cfg.PathPrefix,
-		MaxMessage:     cfg.MaxMessage,
-		SendBuffer:     cfg.SendBuffer,
-		PingAfter:      cfg.PingAfter,
-		PingTimeout:    cfg.PingTimeout,
-		MaxConnections: cfg.MaxConnections,
-		AcceptRate:     cfg.HandshakesPerSecond,
-		TrustedProxies: cfg.TrustedProxies,
+	s.socket, err = socket.Open(socket.Config{
+		Portable:         cfg.PortableEngine,
+		HandshakeTimeout: cfg.HandshakeTimeout,
+		Hub:              s.hub,
+		Logger:           s.log,
+		PathPrefix:       cfg.PathPrefix,
+		MaxMessage:       cfg.MaxMessage,
+		SendBuffer:       cfg.SendBuffer,
+		PingAfter:        cfg.PingAfter,
+		PingTimeout:      cfg.PingTimeout,
+		MaxConnections:   cfg.MaxConnections,
+		AcceptRate:       cfg.HandshakesPerSecond,
+		TrustedProxies:   cfg.TrustedProxies,
 	})
 	if err := s.openApps(); err != nil {
 		return nil, err

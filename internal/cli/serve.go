@@ -164,6 +164,7 @@ func serverConfig(cfg *config.Config) server.Config {
 		TrustedProxies:      cfg.TrustedProxies,
 		Apps:                configuredApps(cfg),
 		AppOrigin:           origins(cfg),
+		PortableEngine:      cfg.Server.Engine == "portable",
 		MaxConnections:      cfg.Server.MaxConnections,
 		HandshakesPerSecond: cfg.Server.HandshakesPerSecond,
 		MaxMessage:          cfg.Server.MaxMessageSize,

@@ -10,3 +10,14 @@ var ErrTight = errors.New("a few subscribers are far behind")
 // Conn gives the connection that the client was connected with, so that an
 // outlet finds its own connection behind a Subscription.
 func (c *Client) Conn() Conn { return c.conn }
+
+// IsJava reports whether the client says that it is the official Java library
+// (CH-53).
+func (c *Client) IsJava() bool { return c.java }
+
+// Joined reports whether the client is subscribed to the topic, or about to
+// leave it.
+func (c *Client) Joined(t *Topic) bool {
+	s := c.subscription(t.Name)
+	return s != nil && s.Topic == t
+}

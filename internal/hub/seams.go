@@ -55,8 +55,10 @@ type Topic struct {
 type Subscription struct {
 	Topic  *Topic
 	Client *Client
-	// Pos is the outlet's own: the place in its list.
-	Pos int
+	// Pos and Mark are the outlet's own: the place in its list, and when it came
+	// there.
+	Pos  int32
+	Mark uint32
 	// member is who the connection is there, nil but on presence channels.
 	member *member
 }

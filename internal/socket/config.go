@@ -13,6 +13,8 @@ import (
 type Config struct {
 	Hub    *hub.Hub
 	Logger *slog.Logger // default: nothing is logged
+	// Portable has Open make the portable engine even where there is a better one.
+	Portable bool
 	// PathPrefix stands before /app/{key}; default none (WS-01).
 	PathPrefix string
 	// MaxMessage is the longest message of a client, in bytes; default 128 KiB
@@ -33,6 +35,9 @@ type Config struct {
 	// CloseTimeout is how long a peer may take to answer a close frame; default
 	// 5 s. This and the two above work in steps of a second.
 	CloseTimeout time.Duration
+	// HandshakeTimeout is how long a request head may take, where the engine reads
+	// it itself; default 10 s.
+	HandshakeTimeout time.Duration
 	// MaxConnections is how many connections all apps may have together; one
 	// more is closed with 4100 (WS-38). Default, and below zero: no limit.
 	MaxConnections int
@@ -59,6 +64,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.PingAfter, 25*time.Second)
 	setDefault(&c.PingTimeout, 30*time.Second)
 	setDefault(&c.CloseTimeout, 5*time.Second)
+	setDefault(&c.HandshakeTimeout, 10*time.Second)
 	return c
 }
 

@@ -147,6 +147,14 @@ func (e *core) stop() {
 	e.stopped = true
 }
 
+// finish waits until no connection is left, and has cut end them when that takes
+// longer than a peer may take to answer a close frame.
+func (e *core) finish(cut func()) {
+	late := time.AfterFunc(e.cfg.CloseTimeout, cut)
+	defer late.Stop()
+	e.conns.Wait()
+}
+
 func (e *core) leave() {
 	e.open.Add(-1)
 	e.conns.Done()

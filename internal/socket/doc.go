@@ -2,9 +2,10 @@
 // hands each connection's messages to the hub, and writes what the hub sends.
 //
 // Portable is the engine with a goroutine a connection on any net.Conn, TLS
-// too. Engine is what every engine offers; they share the checks of the
-// upgrade, the frame codec of wsframe, the rules of liveness and the wheel that
-// drives them, and one test suite.
+// too; Sharded the one for plain TCP on Linux, with epoll and no goroutine for
+// an idle connection. Engine is what every engine offers; they share the checks
+// of the upgrade, the frame codec of wsframe, the rules of liveness, the wheel
+// that drives them, the flow control, and one test suite.
 //
 // Writing never blocks a publisher. What waits for a connection is bounded: one
 // that lags too far is closed with 4100 (WS-45). Before that, publishers wait
@@ -34,6 +35,8 @@ type Engine interface {
 	Run(ctx context.Context) error
 	// Stats gives the engine's figures.
 	Stats() Stats
+	// String names the engine for people.
+	String() string
 }
 
 // Stats are the figures of an engine. Counters only grow while it lives.

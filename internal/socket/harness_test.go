@@ -118,6 +118,9 @@ func (b *bench) serve(certificate *tls.Certificate) {
 		b.t.Fatal(err)
 	}
 	b.address = l.Addr().String()
+	if certificate == nil {
+		l = b.engine.Listener(l)
+	}
 	server := &http.Server{Handler: b.engine}
 	ended := make(chan error, 1)
 	go func() {

@@ -31,14 +31,14 @@ func (o *outlet) Join(s *hub.Subscription, first [][]byte) {
 		list = &seats{}
 		s.Topic.Slots[o.slot] = list
 	}
-	s.Pos = len(list.all)
+	s.Pos = int32(len(list.all))
 	list.all = append(list.all, seat{c, s})
 }
 
 // Leave ends a subscription; the last one takes the vacant place.
 func (o *outlet) Leave(s *hub.Subscription) {
 	list, ok := s.Topic.Slots[o.slot].(*seats)
-	if !ok || s.Pos >= len(list.all) || list.all[s.Pos].sub != s {
+	if !ok || int(s.Pos) >= len(list.all) || list.all[s.Pos].sub != s {
 		return
 	}
 	last := len(list.all) - 1

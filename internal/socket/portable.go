@@ -77,8 +77,9 @@ func underlyingTCP(nc net.Conn) *net.TCPConn {
 
 // Run looks after the connections once a second: silent ones are pinged and at
 // last closed (WS-23), those that do not answer a close frame are cut. When ctx
-// ends it takes no more connections, cuts those that are left, and returns nil
-// when their goroutines are gone; draining them is the hub's business, before.
+// ends it takes no more connections, cuts those that are left, at once or, when
+// they are closing, after CloseTimeout, and returns nil when their goroutines
+// are gone; draining them is the hub's business, before.
 func (p *Portable) Run(ctx context.Context) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -89,8 +90,8 @@ func (p *Portable) Run(ctx context.Context) error {
 			due = p.look(p.tick(), due)
 		case <-ctx.Done():
 			p.stop()
-			p.cutAll()
-			p.conns.Wait()
+			p.cutOpen()
+			p.finish(p.cutAll)
 			return nil
 		}
 	}
@@ -116,9 +117,18 @@ func (p *Portable) everyone(yield func(stallable) bool) {
 	}
 }
 
-// cutAll ends what is left when the engine stops.
-func (p *Portable) cutAll() {
+// cutOpen ends what is open when the engine stops. Those that are closing may
+// still have to take their close frame, and what goes before it.
+func (p *Portable) cutOpen() {
 	p.outlet.stop()
+	for _, c := range p.wheel.all() {
+		if !c.isClosing() {
+			c.cut()
+		}
+	}
+}
+
+func (p *Portable) cutAll() {
 	for _, c := range p.wheel.all() {
 		c.cut()
 	}

@@ -20,6 +20,8 @@ import (
 //     reads is far behind, with more than half of SendBuffer waiting. Those whose
 //     network buffers less than the others' catch up then; those that are too
 //     slow for good do not, and are cut at SendBuffer;
+//   - while more than a quarter of SendBuffer for each of them stands in the
+//     outlet's own queue, or more than that holds in all;
 //   - while more than MaxPending waits for all connections together;
 //   - while what other publishers were let in with, but have not published yet,
 //     might carry a subscriber over SendBuffer.
@@ -49,9 +51,12 @@ const (
 	// stallBytes is how much waits at least for one that is cut because too much
 	// waits for all.
 	stallBytes = 16 << 10
-	// linger is how long a publisher waits for a few that are far behind, and for
-	// others' reservations when none of them ends.
-	linger = 20 * time.Millisecond
+	// linger is how long a publisher waits at least for a few that are far behind,
+	// and for others' reservations when none of them ends. With large messages it
+	// waits longer, so that publishers spend lastHalf on the second half of a
+	// laggard's buffer, however few messages that takes.
+	linger   = 20 * time.Millisecond
+	lastHalf = 2 * time.Second
 	// stillReads is how long ago the last progress of one that still reads is.
 	stillReads = 250 * time.Millisecond
 )
@@ -64,9 +69,9 @@ type valve struct {
 	pending atomic.Int64 // bytes waiting for all connections
 	waiters atomic.Int32 // publishers that wait for room
 	gates   atomic.Int32 // topics with a gate
-	// queue, if set, tells whether the outlet has room for one more message to
-	// so many; it is called with mu held.
-	queue func(t *hub.Topic, size int) bool
+	// room, if set, tells whether the outlet's own queue has room; it is called
+	// with mu held.
+	room func() bool
 
 	mu       sync.Mutex // guards all below
 	stopped  bool
@@ -89,6 +94,9 @@ type lag struct {
 	level atomic.Int32
 	moved atomic.Int64 // while it lags: when a write last ended, in nanoseconds of the engine
 	conn  stallable
+	// counted is what of the connection is in valve.pending; guarded by the
+	// connection's lock.
+	counted int
 }
 
 // stallable is a connection that can be cut for making no progress.
@@ -102,6 +110,7 @@ type stallable interface {
 // or reserved.
 type flow struct {
 	reserved int    // bytes reserved and not yet released
+	queued   int    // bytes in the outlet's own queue
 	laggards []*lag // who lagged at the last publish; nil without a gate
 	of       int    // how many subscribers there were
 }
@@ -158,7 +167,8 @@ func (v *valve) Reserve(ctx context.Context, t *hub.Topic, size int) error {
 func (v *valve) await(ctx context.Context, t *hub.Topic, size int) error {
 	v.waiters.Add(1)
 	defer v.waiters.Add(-1)
-	timer := time.NewTimer(linger)
+	moment := max(linger, lastHalf*time.Duration(size)/time.Duration(v.cfg.SendBuffer/2+1))
+	timer := time.NewTimer(moment)
 	defer timer.Stop()
 	lingered, stuck, released := false, false, int64(-1)
 	for {
@@ -166,7 +176,7 @@ func (v *valve) await(ctx context.Context, t *hub.Topic, size int) error {
 		state := v.admits(t, size)
 		if state == taken && released != v.released { // they do end
 			released, stuck = v.released, false
-			timer.Reset(linger)
+			timer.Reset(moment)
 		}
 		if state == free || state == tight && lingered || state == taken && stuck {
 			v.flow(t).reserved += size
@@ -197,7 +207,8 @@ func (v *valve) admits(t *hub.Topic, size int) room {
 			v.ungate(t, f)
 		}
 	}
-	if v.pending.Load() > int64(v.cfg.MaxPending) || v.queue != nil && !v.queue(t, size) {
+	if v.pending.Load() > int64(v.cfg.MaxPending) || v.room != nil && !v.room() ||
+		f != nil && f.queued > 0 && f.queued+size > v.cfg.SendBuffer/4 {
 		state = full
 	}
 	if state == full {
@@ -264,6 +275,19 @@ func (v *valve) gate(t *hub.Topic, held bool, of int, collect func(into []*lag) 
 	f.laggards, f.of = collect(f.laggards[:0]), of
 }
 
+// enqueue notes that n more bytes for each subscriber of a topic wait in the
+// outlet's own queue, or, below zero, were taken from it.
+func (v *valve) enqueue(t *hub.Topic, n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f := v.flow(t)
+	f.queued += n
+	v.forget(t, f)
+	if n < 0 {
+		v.wakeLocked()
+	}
+}
+
 func (v *valve) ungate(t *hub.Topic, f *flow) {
 	f.laggards = nil
 	v.gates.Add(-1)
@@ -282,22 +306,24 @@ func (v *valve) flow(t *hub.Topic) *flow {
 
 // forget lets go of a flow that says nothing any more. v.mu is held.
 func (v *valve) forget(t *hub.Topic, f *flow) {
-	if f.reserved <= 0 && f.laggards == nil {
+	if f.reserved <= 0 && f.queued <= 0 && f.laggards == nil {
 		delete(v.flows, t)
 	}
 }
 
-// set notes that n bytes wait for a connection, and was before; idle says that
-// it does not count any more. The connection's lock is held.
-func (v *valve) set(l *lag, was, n int, idle bool) {
-	v.pending.Add(int64(n - was))
+// set notes that n bytes wait for a connection. What one that is closing has
+// still to take counts for nothing. The connection's lock is held.
+func (v *valve) set(l *lag, n int, closing bool) {
+	if closing {
+		n = 0
+	}
+	fell := n < l.counted
+	v.pending.Add(int64(n - l.counted))
+	l.counted = n
 	before := l.level.Load()
 	after := v.levelOf(before, n)
-	if idle {
-		after = none
-	}
 	if after == before {
-		if n < was && v.waiters.Load() > 0 {
+		if fell && v.waiters.Load() > 0 {
 			v.wake()
 		}
 		return

@@ -154,9 +154,8 @@ func (c *conn) sentLocked() {
 
 // setPending sets what waits, here and for the valve. c.mu is held.
 func (c *conn) setPending(n int) {
-	was := c.pending
 	c.pending = n
-	c.engine.outlet.set(&c.lag, was, n, c.closing)
+	c.engine.outlet.set(&c.lag, n, c.closing)
 }
 
 // cutIfStalled implements stallable.

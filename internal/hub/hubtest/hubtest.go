@@ -198,7 +198,7 @@ func (o *Outlet) Join(s *hub.Subscription, first [][]byte) {
 		s.Client.Conn().Send(m)
 	}
 	subs := o.of(s.Topic)
-	s.Pos = len(subs.all)
+	s.Pos = int32(len(subs.all))
 	subs.all = append(subs.all, s)
 }
 

@@ -1,0 +1,405 @@
+package socket
+
+import (
+	"runtime"
+
+	"github.com/belfryhq/belfry/internal/hub"
+)
+
+const (
+	// few is up to how many subscribers a publisher writes to itself.
+	few = 32
+	// yieldAfter is how many writes the writing goroutine makes before it lets
+	// others have the shard.
+	yieldAfter = 64
+	// maxCost bounds what is queued, in bytes times subscribers; then publishers
+	// wait.
+	maxCost = 16 << 20
+)
+
+// shardSeats are a topic's subscribers in one shard.
+type shardSeats struct {
+	topic *hub.Topic
+
+	// Written under the channel's lock, and all but seq under shard.mu too.
+	all  []shardSeat // an empty seat is a hole, while running
+	live int         // seats that are taken
+	java int         // of them the official Java client's
+	seq  uint32      // number of the last message published
+	last uint32      // seq when the last subscriber came
+
+	// Guarded by shard.mu.
+	running bool // a fan-out has yielded in the middle of all: nothing moves
+	holes   int
+
+	// The writing goroutine's own.
+	batch []*job
+}
+
+type shardSeat struct {
+	conn *shardConn
+	sub  *hub.Subscription
+}
+
+// job is one message on its way to a topic's subscribers.
+type job struct {
+	seats    *shardSeats
+	delivery hub.Delivery
+	seq      uint32
+	cost     int
+}
+
+// newer reports whether message a was published after b, over the wrap.
+func newer(a, b uint32) bool { return int32(a-b) > 0 }
+
+func (s *shard) seats(t *hub.Topic) *shardSeats {
+	seats, _ := t.Slots[s.slot].(*shardSeats)
+	return seats
+}
+
+// Join sends first to the connection and makes it a subscriber of what is
+// published from here on (CH-11).
+func (s *shard) Join(sub *hub.Subscription, first [][]byte) {
+	c := sub.Client.Conn().(*shardConn)
+	seats := s.seats(sub.Topic)
+	if seats == nil {
+		seats = &shardSeats{topic: sub.Topic}
+		sub.Topic.Slots[s.slot] = seats
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, message := range first {
+		c.push(message)
+	}
+	sub.Pos, sub.Mark = int32(len(seats.all)), seats.seq
+	seats.all = append(seats.all, shardSeat{c, sub})
+	seats.live++
+	seats.last = seats.seq
+	if sub.Client.IsJava() {
+		seats.java++
+	}
+}
+
+// Leave ends a subscription. While a fan-out stands in the middle of the list
+// the seat is left empty, since moving another into it would lose that one a
+// message; otherwise the last takes its place.
+func (s *shard) Leave(sub *hub.Subscription) {
+	seats := s.seats(sub.Topic)
+	if seats == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if int(sub.Pos) >= len(seats.all) || seats.all[sub.Pos].sub != sub {
+		return
+	}
+	seats.live--
+	if sub.Client.IsJava() {
+		seats.java--
+	}
+	if seats.running {
+		seats.all[sub.Pos] = shardSeat{}
+		seats.holes++
+		return
+	}
+	last := len(seats.all) - 1
+	moved := seats.all[last]
+	seats.all[sub.Pos] = moved
+	moved.sub.Pos = sub.Pos
+	seats.all[last] = shardSeat{}
+	seats.all = seats.all[:last]
+	seats.shrink()
+}
+
+// shrink gives memory back when most have left.
+func (seats *shardSeats) shrink() {
+	if n := len(seats.all); cap(seats.all) > 64 && n < cap(seats.all)/4 {
+		seats.all = append(make([]shardSeat, 0, cap(seats.all)/2), seats.all...)
+	}
+}
+
+// compact fills the holes that leaving during a fan-out made. s.mu is held.
+func (seats *shardSeats) compact() {
+	if seats.holes == 0 {
+		return
+	}
+	n := 0
+	for _, seat := range seats.all {
+		if seat.conn != nil {
+			seat.sub.Pos = int32(n)
+			seats.all[n] = seat
+			n++
+		}
+	}
+	clear(seats.all[n:])
+	seats.all, seats.holes = seats.all[:n], 0
+	seats.shrink()
+}
+
+// Publish writes to few subscribers itself when nothing is ahead of it, and
+// queues the message for the writing goroutine otherwise.
+func (s *shard) Publish(t *hub.Topic, d hub.Delivery) hub.Receipt {
+	seats := s.seats(t)
+	if seats == nil || seats.live == 0 {
+		return hub.Receipt{}
+	}
+	seats.seq++
+	if seats.live <= few && s.work.Load() == 0 && s.mu.TryLock() {
+		if s.work.Load() == 0 {
+			r := s.direct(seats, &d)
+			s.mu.Unlock()
+			return r
+		}
+		s.mu.Unlock()
+	}
+	matched := seats.matched(&d)
+	if matched == 0 {
+		return hub.Receipt{}
+	}
+	cost := matched * len(d.Message)
+	s.work.Add(1)
+	s.cost.Add(int64(cost))
+	s.enqueue(t, len(d.Message))
+	s.qmu.Lock()
+	s.queue = append(s.queue, job{seats: seats, delivery: d, seq: seats.seq, cost: cost})
+	s.qmu.Unlock()
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+	return hub.Receipt{Matched: matched, Waiting: matched}
+}
+
+// matched says to how many the delivery goes.
+func (seats *shardSeats) matched(d *hub.Delivery) int {
+	n := seats.live
+	if d.NotJava {
+		n -= seats.java
+	}
+	if c := d.Except; c != nil && !(d.NotJava && c.IsJava()) {
+		if conn, ok := c.Conn().(*shardConn); ok && c.Joined(seats.topic) && conn.shard.slot < len(seats.topic.Slots) && seats.topic.Slots[conn.shard.slot] == any(seats) {
+			n--
+		}
+	}
+	return n
+}
+
+// direct writes a message to every subscriber at once. s.mu is held.
+func (s *shard) direct(seats *shardSeats, d *hub.Delivery) (r hub.Receipt) {
+	var l lagging
+	for i := range seats.all {
+		c := seats.all[i].conn
+		if d.Skips(&c.client) {
+			continue
+		}
+		r.Matched++
+		switch c.push(d.Message) {
+		case written:
+			r.Written++
+		case waiting:
+			r.Waiting++
+			l.count(c)
+		case dropped:
+			r.Dropped++
+		}
+	}
+	s.gateIf(seats, l, r.Matched)
+	return r
+}
+
+// lagging counts those of a fan-out who lag.
+type lagging struct {
+	behind  int
+	distant bool
+}
+
+func (l *lagging) count(c *shardConn) {
+	if c.out == nil {
+		return
+	}
+	switch c.out.lag.level.Load() {
+	case behind:
+		l.behind++
+	case far:
+		l.behind++
+		l.distant = true
+	}
+}
+
+// gateIf holds the topic's next publishers up when its subscribers lag. s.mu is
+// held.
+func (s *shard) gateIf(seats *shardSeats, l lagging, of int) {
+	held := l.distant || most(l.behind, of)
+	if !held && s.gates.Load() == 0 {
+		return
+	}
+	s.gate(seats.topic, held, of, func(into []*lag) []*lag {
+		for i := range seats.all {
+			if c := seats.all[i].conn; c != nil && c.out != nil && c.out.lag.level.Load() != none {
+				into = append(into, &c.out.lag)
+			}
+		}
+		return into
+	})
+}
+
+// flush is the writing goroutine: it takes all that is queued, joins the
+// messages of each topic, and writes once to each subscriber.
+func (s *shard) flush() {
+	for range s.kick {
+		for s.flushOnce() {
+		}
+	}
+}
+
+func (s *shard) flushOnce() (more bool) {
+	s.qmu.Lock()
+	jobs := s.queue
+	s.queue = s.spare
+	s.qmu.Unlock()
+	s.spare = nil
+	if len(jobs) == 0 {
+		s.spare = jobs
+		return false
+	}
+	cost := 0
+	for i := range jobs {
+		j := &jobs[i]
+		cost += j.cost
+		if len(j.seats.batch) == 0 {
+			s.topics = append(s.topics, j.seats)
+		}
+		j.seats.batch = append(j.seats.batch, j)
+	}
+	s.mu.Lock()
+	for _, seats := range s.topics {
+		s.deliver(seats)
+	}
+	s.mu.Unlock()
+	clear(s.topics)
+	s.topics = s.topics[:0]
+	n := len(jobs)
+	clear(jobs)
+	if cap(jobs) <= 4096 {
+		s.spare = jobs[:0]
+	}
+	s.cost.Add(-int64(cost))
+	s.work.Add(-int64(n))
+	if s.waiters.Load() > 0 {
+		s.wake()
+	}
+	return true
+}
+
+// deliver brings a topic's batch to its subscribers, in writes of up to
+// maxWrite bytes. s.mu is held, but for the moments in which it yields.
+func (s *shard) deliver(seats *shardSeats) {
+	batch, total := seats.batch, 0
+	for len(batch) > 0 {
+		n, size := 0, 0
+		for n < len(batch) && (n == 0 || size+len(batch[n].delivery.Message) <= maxWrite) {
+			size += len(batch[n].delivery.Message)
+			n++
+		}
+		s.deliverJoined(seats, batch[:n], size)
+		batch = batch[n:]
+		total += size
+	}
+	s.enqueue(seats.topic, -total)
+	clear(seats.batch)
+	seats.batch = seats.batch[:0]
+	if cap(seats.batch) > 64 {
+		seats.batch = nil
+	}
+}
+
+// deliverJoined brings some messages of a topic to its subscribers in one write
+// each.
+func (s *shard) deliverJoined(seats *shardSeats, jobs []*job, size int) {
+	joined := jobs[0].delivery.Message
+	if len(jobs) > 1 {
+		// What waits for a lagging connection points into this, so it is not
+		// used again.
+		joined = make([]byte, 0, size)
+		for _, j := range jobs {
+			joined = append(joined, j.delivery.Message...)
+		}
+	}
+	skips := s.skips(jobs)
+	first, newest := jobs[0].seq, jobs[len(jobs)-1].seq
+	var l lagging
+	seats.running = true
+	// The list may grow while the fan-out yields: those who came are newer than
+	// the newest message.
+	for i := 0; i < len(seats.all); i++ {
+		if s.writes++; s.writes >= yieldAfter {
+			s.writes = 0
+			s.mu.Unlock()
+			runtime.Gosched()
+			s.mu.Lock()
+			if i >= len(seats.all) {
+				break
+			}
+		}
+		seat := &seats.all[i]
+		if seat.conn == nil {
+			continue
+		}
+		message := joined
+		if !newer(first, seats.last) || skips.concerns(seat.conn) {
+			// Somebody joined in the middle of the batch, or a message leaves
+			// this one out.
+			if newer(newest, seat.sub.Mark) {
+				message = pick(jobs, seat)
+			} else {
+				message = nil
+			}
+		}
+		if len(message) > 0 && seat.conn.push(message) == waiting {
+			l.count(seat.conn)
+		}
+	}
+	seats.running = false
+	seats.compact()
+	s.gateIf(seats, l, seats.live)
+}
+
+// skips says which connections some message of a batch leaves out.
+type skips struct {
+	java bool
+	who  map[*hub.Client]struct{}
+}
+
+func (s *shard) skips(jobs []*job) (k skips) {
+	for _, j := range jobs {
+		k.java = k.java || j.delivery.NotJava
+		if c := j.delivery.Except; c != nil {
+			if k.who == nil {
+				k.who = make(map[*hub.Client]struct{})
+			}
+			k.who[c] = struct{}{}
+		}
+	}
+	return k
+}
+
+func (k *skips) concerns(c *shardConn) bool {
+	if k.java && c.client.IsJava() {
+		return true
+	}
+	if k.who == nil {
+		return false
+	}
+	_, ok := k.who[&c.client]
+	return ok
+}
+
+// pick joins those of the messages that a subscriber gets.
+func pick(jobs []*job, seat *shardSeat) (message []byte) {
+	for _, j := range jobs {
+		if newer(j.seq, seat.sub.Mark) && !j.delivery.Skips(&seat.conn.client) {
+			message = append(message, j.delivery.Message...)
+		}
+	}
+	return message
+}

@@ -1,0 +1,288 @@
+package socket
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// maxHead bounds a request head that a shard reads itself.
+const maxHead = 16 << 10
+
+// partHead is a request head that has not all come.
+type partHead struct {
+	address string
+	bytes   []byte
+}
+
+// front is the listener's place in the engine: shards accept from it. A request
+// for a WebSocket is served by its shard; every other connection goes, with
+// what was read of it, to the HTTP server, which sees front as its listener.
+type front struct {
+	engine *Sharded
+	l      *net.TCPListener
+	want   string // how a WebSocket's request begins
+
+	mu     sync.Mutex // guards all below
+	fd     int32      // a copy of the listener's descriptor, -1 when closed
+	ready  *sync.Cond // something is queued, or it is closed
+	queue  []net.Conn
+	plain  bool // the engine has stopped: the HTTP server accepts by itself
+	closed bool
+}
+
+// Listener takes the place of a TCP listener; any other it gives back.
+func (e *Sharded) Listener(l net.Listener) net.Listener {
+	tcp, ok := l.(*net.TCPListener)
+	if !ok {
+		return l
+	}
+	fd, err := dup(tcp)
+	if err != nil {
+		e.cfg.Logger.Error("the engine cannot have the listener: WebSockets come by the HTTP server", "error", err)
+		return l
+	}
+	f := &front{engine: e, l: tcp, fd: fd, want: "GET " + e.cfg.PathPrefix + "/app/"}
+	f.ready = sync.NewCond(&f.mu)
+	// What is set here, accepted connections inherit.
+	syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	setSendBuffer(fd)
+	e.front.Store(f)
+	f.watch(syscall.EPOLL_CTL_ADD)
+	return f
+}
+
+// setSendBuffer bounds what the kernel holds for a slow reader; best effort.
+func setSendBuffer(fd int32) {
+	syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, kernelBuffer)
+}
+
+// watch adds the listener to every shard's epoll set, or removes it.
+func (f *front) watch(op int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fd < 0 {
+		return
+	}
+	for _, s := range f.engine.shards {
+		if err := s.poller.control(op, f.fd, syscall.EPOLLIN|epollExclusive, 0); err != nil && op == syscall.EPOLL_CTL_ADD {
+			f.engine.cfg.Logger.Error("the engine cannot watch the listener", "error", err)
+		}
+	}
+}
+
+// is reports whether an event is the listener's; connections have keys from 1.
+func (f *front) is(ev *syscall.EpollEvent) bool { return ev.Pad == 0 }
+
+// accept takes the connections that have come.
+func (f *front) accept(s *shard) {
+	for range 64 {
+		f.mu.Lock()
+		if f.fd < 0 {
+			f.mu.Unlock()
+			return
+		}
+		fd, sa, err := syscall.Accept4(int(f.fd), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)
+		f.mu.Unlock()
+		switch {
+		case err == nil:
+			s.meet(int32(fd), addressOf(sa))
+		case errors.Is(err, syscall.ECONNABORTED), errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENOBUFS):
+			f.engine.cfg.Logger.Error("no connection can be taken: raise the limit of open files (ulimit -n, LimitNOFILE)", "error", err)
+			f.watch(syscall.EPOLL_CTL_DEL)
+			time.AfterFunc(100*time.Millisecond, func() { f.watch(syscall.EPOLL_CTL_ADD) })
+			return
+		default:
+			return
+		}
+	}
+}
+
+// meet takes a new connection in and reads its request head.
+func (s *shard) meet(fd int32, address string) {
+	e := s.engine
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		syscall.Close(int(fd))
+		return
+	}
+	c := s.add(fd)
+	c.head = &partHead{address: address}
+	c.vitals.pinged = e.now.Load() + seconds(e.cfg.HandshakeTimeout) // until it is known, its deadline
+	err := c.register(syscall.EPOLL_CTL_ADD)
+	e.wheel.schedule(&c.place, c, c.vitals.pinged)
+	s.mu.Unlock()
+	if err != nil {
+		e.cfg.Logger.Error("the engine cannot watch a connection", "error", err)
+		c.lost()
+		return
+	}
+	s.read(c, false) // mostly the request is here already
+}
+
+// takeHead takes in what has come of a request head. It gives the rest when the
+// connection is upgraded, nil when there is nothing more to do.
+func (c *shardConn) takeHead(in []byte) (rest []byte) {
+	f := c.shard.engine.front.Load()
+	h := c.head
+	all := in
+	if len(h.bytes) > 0 {
+		h.bytes = append(h.bytes, in...)
+		all = h.bytes
+	}
+	begins := min(len(all), len(f.want))
+	if string(all[:begins]) != f.want[:begins] {
+		c.handOver(all)
+		return nil
+	}
+	end := bytes.Index(all, []byte("\r\n\r\n"))
+	if end < 0 {
+		switch {
+		case len(all) > maxHead:
+			c.handOver(all)
+		case len(h.bytes) == 0:
+			h.bytes = append(h.bytes, in...)
+		}
+		return nil
+	}
+	end += 4
+	up, ok := c.shard.parse(all[:end], h.address)
+	if !ok {
+		c.handOver(all) // the HTTP server says what is wrong with it
+		return nil
+	}
+	c.head = nil
+	c.shard.mu.Lock()
+	c.counted = true
+	c.vitals.pinged = 0
+	c.shard.mu.Unlock()
+	c.begin(up)
+	return all[end:]
+}
+
+// parse reads a request head; ok is false for one that becomes no WebSocket.
+func (s *shard) parse(head []byte, address string) (up upgraded, ok bool) {
+	s.head.Reset(bytes.NewReader(head))
+	r, err := http.ReadRequest(s.head)
+	s.head.Reset(strings.NewReader(""))
+	if err != nil {
+		return up, false
+	}
+	r.RemoteAddr = address
+	up, rejected := s.engine.accept(r)
+	return up, rejected == nil
+}
+
+// handOver gives the connection to the HTTP server, with what was read.
+func (c *shardConn) handOver(read []byte) {
+	s, f := c.shard, c.shard.engine.front.Load()
+	read = bytes.Clone(read)
+	s.mu.Lock()
+	if c.gone {
+		s.mu.Unlock()
+		return
+	}
+	s.poller.control(syscall.EPOLL_CTL_DEL, c.fd, 0, 0)
+	s.forget(c)
+	s.mu.Unlock()
+	nc, err := toNetConn(c.fd)
+	if err != nil {
+		s.engine.cfg.Logger.Error("a connection cannot be handed to the HTTP server", "error", err)
+		return
+	}
+	f.deliver(&handed{Conn: nc, early: read})
+}
+
+// handed is a connection that a shard has read from.
+type handed struct {
+	net.Conn
+	early []byte
+}
+
+// Read gives what was read before, then what comes.
+func (h *handed) Read(b []byte) (int, error) {
+	if len(h.early) == 0 {
+		return h.Conn.Read(b)
+	}
+	n := copy(b, h.early)
+	if h.early = h.early[n:]; len(h.early) == 0 {
+		h.early = nil
+	}
+	return n, nil
+}
+
+// CloseWrite ends our direction, as the HTTP server does behind an answer that
+// ends the connection.
+func (h *handed) CloseWrite() error { return h.Conn.(*net.TCPConn).CloseWrite() }
+
+func (f *front) deliver(nc net.Conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		nc.Close()
+		return
+	}
+	f.queue = append(f.queue, nc)
+	f.ready.Signal()
+}
+
+// Accept gives the next connection that is for the HTTP server (net.Listener).
+func (f *front) Accept() (net.Conn, error) {
+	f.mu.Lock()
+	for len(f.queue) == 0 && !f.closed && !f.plain {
+		f.ready.Wait()
+	}
+	if len(f.queue) == 0 && !f.closed {
+		f.mu.Unlock()
+		return f.l.Accept()
+	}
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: f.l.Addr(), Err: net.ErrClosed}
+	}
+	nc := f.queue[0]
+	f.queue[0] = nil
+	f.queue = f.queue[1:]
+	return nc, nil
+}
+
+// leave takes the listener from the shards, when the engine stops; who comes
+// then goes to the HTTP server.
+func (f *front) leave() {
+	f.watch(syscall.EPOLL_CTL_DEL)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fd >= 0 {
+		syscall.Close(int(f.fd))
+		f.fd = -1
+	}
+	f.plain = true
+	f.ready.Broadcast()
+}
+
+// Close takes no more connections (net.Listener).
+func (f *front) Close() error {
+	f.leave()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return net.ErrClosed
+	}
+	f.closed = true
+	for _, nc := range f.queue {
+		nc.Close()
+	}
+	f.queue = nil
+	f.ready.Broadcast()
+	return f.l.Close()
+}
+
+// Addr is the listener's address (net.Listener).
+func (f *front) Addr() net.Addr { return f.l.Addr() }

@@ -1,0 +1,210 @@
+package socket
+
+import (
+	"bufio"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/belfryhq/belfry/internal/hub"
+)
+
+// readChunk is what one read takes at most, into a buffer that a shard's
+// connections share.
+const readChunk = 64 << 10
+
+// shard is a group of connections with one epoll set. It is their outlet.
+type shard struct {
+	valve
+	engine *Sharded
+	slot   int
+	poller *poller
+
+	// The reading goroutine's own.
+	buf  []byte
+	head *bufio.Reader // for request heads
+
+	mu       sync.Mutex   // guards all below, and every connection's state
+	conns    []*shardConn // by descriptor
+	count    int
+	key      uint32 // of the next connection
+	stopping bool
+	scratch  []byte // for writes that are joined by copying
+	writes   int    // since the writing goroutine yielded
+	bytesIn  int64
+	bytesOut int64
+
+	// The queue of messages for the writing goroutine.
+	work  atomic.Int64 // messages queued or being delivered
+	cost  atomic.Int64 // their bytes times their subscribers
+	kick  chan struct{}
+	qmu   sync.Mutex // guards queue
+	queue []job
+
+	// The writing goroutine's own.
+	spare  []job
+	topics []*shardSeats // with something to deliver, in order
+}
+
+func newShard(e *Sharded) (*shard, error) {
+	p, err := newPoller()
+	if err != nil {
+		return nil, err
+	}
+	s := &shard{engine: e, poller: p, buf: make([]byte, readChunk), head: bufio.NewReaderSize(nil, maxHead), kick: make(chan struct{}, 1)}
+	s.valve.init(&e.cfg, e.started)
+	s.room = func() bool { return s.cost.Load() < maxCost }
+	return s, nil
+}
+
+// poll is the reading goroutine.
+func (s *shard) poll() {
+	if err := s.poller.run(s.handle); err != nil {
+		s.engine.cfg.Logger.Error("the engine cannot wait for its connections", "error", err)
+	}
+}
+
+func (s *shard) handle(events []syscall.EpollEvent) {
+	for i := range events {
+		ev := &events[i]
+		if f := s.engine.front.Load(); f != nil && f.is(ev) {
+			f.accept(s)
+			continue
+		}
+		s.mu.Lock()
+		c := s.find(ev.Fd, uint32(ev.Pad))
+		if c != nil && ev.Events&syscall.EPOLLOUT != 0 {
+			c.writeOut()
+		}
+		s.mu.Unlock()
+		if c != nil && ev.Events&(syscall.EPOLLIN|epollBroken) != 0 {
+			s.read(c, ev.Events&epollBroken != 0)
+		}
+		if i%64 == 63 {
+			runtime.Gosched() // HTTP has its turn too
+		}
+	}
+}
+
+// find gives the connection that an event is about; nil when it is gone, and
+// its descriptor perhaps another's by now. s.mu is held.
+func (s *shard) find(fd int32, key uint32) *shardConn {
+	if int(fd) >= len(s.conns) {
+		return nil
+	}
+	if c := s.conns[fd]; c != nil && c.key == key {
+		return c
+	}
+	return nil
+}
+
+// read takes in what has come for a connection.
+func (s *shard) read(c *shardConn, broken bool) {
+	s.mu.Lock()
+	if c.gone || c.paused {
+		s.mu.Unlock()
+		if broken { // the system tells of that even when it is not asked
+			c.lost()
+		}
+		return
+	}
+	n, errno := sysRead(c.fd, s.buf)
+	if n > 0 && errno == 0 {
+		c.vitals.seen.Store(s.engine.now.Load())
+		s.bytesIn += int64(n)
+		c.corked = true
+	}
+	s.mu.Unlock()
+	switch {
+	case errno == syscall.EAGAIN, errno == syscall.EINTR:
+	case errno != 0, n == 0:
+		c.lost()
+	default:
+		c.take(s.buf[:n])
+		c.uncork()
+	}
+}
+
+// add gives a descriptor a place in the shard. s.mu is held.
+func (s *shard) add(fd int32) *shardConn {
+	for int(fd) >= len(s.conns) {
+		s.conns = append(s.conns, make([]*shardConn, max(64, len(s.conns)))...)
+	}
+	s.key++
+	c := newShardConn(s, fd, s.key)
+	s.conns[fd] = c
+	s.count++
+	return c
+}
+
+// adopt serves an upgraded connection, which was counted in.
+func (s *shard) adopt(fd int32, up upgraded) {
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		syscall.Close(int(fd))
+		s.engine.leave()
+		return
+	}
+	c := s.add(fd)
+	c.paused = true // until it is in the epoll set
+	c.corked = true
+	c.counted = true
+	s.mu.Unlock()
+	c.begin(up)
+	c.take(up.early)
+	c.uncork()
+	s.mu.Lock()
+	if c.waits == nil && !c.gone {
+		c.paused = false
+	}
+	err := c.register(syscall.EPOLL_CTL_ADD)
+	s.mu.Unlock()
+	if err != nil {
+		s.engine.cfg.Logger.Error("the engine cannot watch a connection", "error", err)
+		c.lost()
+	}
+}
+
+// everyone gives all connections of the shard.
+func (s *shard) everyone(yield func(stallable) bool) {
+	s.mu.Lock()
+	all := make([]*shardConn, 0, s.count)
+	for _, c := range s.conns {
+		if c != nil {
+			all = append(all, c)
+		}
+	}
+	s.mu.Unlock()
+	for _, c := range all {
+		if !yield(c) {
+			return
+		}
+	}
+}
+
+// cutOpen takes no more connections and cuts those that are not closing.
+func (s *shard) cutOpen() {
+	s.valve.stop()
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
+	for c := range s.everyone {
+		c.(*shardConn).cutUnlessClosing()
+	}
+}
+
+func (s *shard) cutAll() {
+	for c := range s.everyone {
+		c.(*shardConn).lost()
+	}
+}
+
+// stop ends the goroutines.
+func (s *shard) stop() {
+	s.poller.close()
+	close(s.kick)
+}
+
+var _ hub.Outlet = (*shard)(nil)

@@ -1,0 +1,164 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Sharded is the engine for plain TCP on Linux: connections are dealt to
+// shards, each an epoll set with one goroutine that reads and one that writes;
+// an idle connection has neither a goroutine nor a buffer. What is not plain
+// TCP goes to a portable engine that it carries along.
+//
+// Locks, outermost first: the hub's of a channel, a shard's, then the valve's,
+// the wheel's or a shard's queue's. The hub is never called under them.
+type Sharded struct {
+	*core
+	portable *Portable
+	shards   []*shard
+	wheel    *wheel[*shardConn]
+	deal     atomic.Uint32
+	tasks    sync.WaitGroup // short-lived goroutines
+
+	front atomic.Pointer[front] // nil until Listener
+}
+
+// Open makes the best engine for this system, unless cfg wants the portable one.
+func Open(cfg Config) (Engine, error) {
+	if cfg.Portable {
+		return New(cfg), nil
+	}
+	return NewSharded(cfg)
+}
+
+// NewSharded makes the engine and adds its outlets to the hub, before the
+// hub's first Connect.
+func NewSharded(cfg Config) (*Sharded, error) {
+	base := newCore(cfg)
+	e := &Sharded{core: base, wheel: newWheel[*shardConn](1)}
+	for range max(1, runtime.GOMAXPROCS(0)-1) {
+		s, err := newShard(e)
+		if err != nil {
+			for _, s := range e.shards {
+				s.poller.close()
+			}
+			return nil, fmt.Errorf("open engine: %w", err)
+		}
+		e.shards = append(e.shards, s)
+	}
+	for _, s := range e.shards {
+		s.slot = base.cfg.Hub.AddOutlet(s)
+	}
+	e.portable = newPortable(base)
+	return e, nil
+}
+
+// String names the engine for people.
+func (e *Sharded) String() string {
+	return fmt.Sprintf("epoll (%d shards) for plain TCP, portable for TLS", len(e.shards))
+}
+
+// ServeHTTP upgrades a request that came to the HTTP server: over TLS, or on a
+// connection that carried other requests before, as proxies with keep-alive
+// send it.
+func (e *Sharded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	nc, up, ok := e.upgrade(w, r)
+	if !ok {
+		return
+	}
+	plain := nc
+	if h, ok := nc.(*handed); ok {
+		up.early = append(up.early, h.early...)
+		plain = h.Conn
+	}
+	tcp, ok := plain.(*net.TCPConn)
+	if !ok {
+		e.portable.start(nc, up)
+		return
+	}
+	fd, err := dup(tcp)
+	tcp.Close()
+	if err != nil {
+		e.leave()
+		e.cfg.Logger.Error("a connection cannot be taken over from the HTTP server", "error", err)
+		return
+	}
+	setSendBuffer(fd)
+	e.next().adopt(fd, up)
+}
+
+// next gives the shard that the next connection goes to.
+func (e *Sharded) next() *shard { return e.shards[e.deal.Add(1)%uint32(len(e.shards))] }
+
+// Run serves the shards and looks after all connections once a second, as the
+// portable engine does.
+func (e *Sharded) Run(ctx context.Context) error {
+	var loops sync.WaitGroup
+	for _, s := range e.shards {
+		loops.Go(s.poll)
+		loops.Go(s.flush)
+	}
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	var due []*shardConn
+	var portable []*conn
+	for {
+		select {
+		case <-ticker.C:
+			now := e.tick()
+			due = e.wheel.advance(now, due[:0])
+			for _, c := range due {
+				c.check(now)
+			}
+			clear(due)
+			for _, s := range e.shards {
+				s.watch(now, s.everyone)
+			}
+			portable = e.portable.look(now, portable)
+		case <-ctx.Done():
+			e.core.stop()
+			if f := e.front.Load(); f != nil {
+				f.leave()
+			}
+			e.portable.cutOpen()
+			for _, s := range e.shards {
+				s.cutOpen()
+			}
+			e.finish(func() {
+				e.portable.cutAll()
+				for _, s := range e.shards {
+					s.cutAll()
+				}
+			})
+			for _, s := range e.shards {
+				s.stop()
+			}
+			loops.Wait()
+			e.tasks.Wait()
+			return nil
+		}
+	}
+}
+
+// Stats gives the engine's figures.
+func (e *Sharded) Stats() Stats {
+	pending := e.portable.outlet.pending.Load()
+	in, out := int64(0), int64(0)
+	for _, s := range e.shards {
+		pending += s.pending.Load()
+		s.mu.Lock()
+		in += s.bytesIn
+		out += s.bytesOut
+		s.mu.Unlock()
+	}
+	all := e.stats(pending)
+	all.BytesIn += in
+	all.BytesOut += out
+	return all
+}
