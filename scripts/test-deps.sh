@@ -15,6 +15,8 @@ need nginx nginx
 need caddy caddy
 need openssl openssl
 need curl curl
+# Debian's python3 cannot make a virtual environment without this package.
+python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
 
 if [ -n "$missing" ]; then
 	if ! command -v apt-get >/dev/null 2>&1; then
@@ -46,3 +48,10 @@ for dir in ui test/clients; do
 		(cd "$dir" && npm ci --no-audit --no-fund --loglevel=error)
 	fi
 done
+
+# The SDK for Python, for the snippets of the documents.
+venv=test/docs/.venv
+if ! "$venv/bin/python" -c 'import pusher' 2>/dev/null; then
+	python3 -m venv --clear "$venv"
+	"$venv/bin/pip" install --quiet --disable-pip-version-check 'pusher==3.3.4'
+fi

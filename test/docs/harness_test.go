@@ -1,0 +1,232 @@
+package docs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	sdk "github.com/pusher/pusher-http-go/v5"
+	"go.uber.org/goleak"
+
+	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/server"
+	"github.com/belfryhq/belfry/test/pusherclient"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must come: go run compiles first.
+const patience = time.Minute
+
+// The app of the documents' snippets, and the addresses that they name.
+const (
+	appID, appKey, appSecret = "1001", "demo-key", "demo-secret"
+	documentedPort           = "6001"
+)
+
+// site is a running server with the documents' app.
+type site struct {
+	t    *testing.T
+	port string
+	sdk  sdk.Client
+}
+
+// serve runs a server until the test ends.
+func serve(t *testing.T, change func(*belfry.App)) *site {
+	t.Helper()
+	app := &belfry.App{
+		ID: appID, Keys: []belfry.Credential{{Key: appKey, Secret: appSecret}},
+		ClientEvents: true, Limits: belfry.DefaultLimits(),
+	}
+	if change != nil {
+		change(app)
+	}
+	s, err := server.New(server.Config{
+		Listen: "127.0.0.1:0", MetricsListen: "off", DataDir: t.TempDir(), DrainWindow: -1,
+		Apps:         []*belfry.App{app},
+		WebhookAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Logger:       slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancelCause(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		stop(errors.New("the test is over"))
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	_, port, err := net.SplitHostPort(s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &site{t: t, port: port, sdk: sdk.Client{
+		AppID: appID, Key: appKey, Secret: appSecret, Host: "127.0.0.1:" + port,
+		HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience},
+	}}
+}
+
+// connect gives a bare connection that has joined a channel.
+func (s *site) connect(t *testing.T, channel string) *pusherclient.Conn {
+	t.Helper()
+	target := pusherclient.Target{URL: "http://127.0.0.1:" + s.port, AppID: appID, Key: appKey, Secret: appSecret}
+	c, err := pusherclient.Dial(t.Context(), target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if err := c.Join(t.Context(), channel, ""); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// root is the repository.
+const root = "../.."
+
+// snippet gives the block of a document that stands under <!-- run: name -->,
+// with this server's port for the one that the document names.
+func (s *site) snippet(document, name string) string {
+	s.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(root, document))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(raw), "<!-- run: "+name+" -->\n```")
+	_, rest, opened := strings.Cut(rest, "\n")
+	text, _, closed := strings.Cut(rest, "\n```\n")
+	if !found || !opened || !closed {
+		s.t.Fatalf("%s has no block marked <!-- run: %s -->", document, name)
+	}
+	return strings.ReplaceAll(text, documentedPort, s.port)
+}
+
+// occupied waits until a channel has so many subscribers.
+func (s *site) occupied(t *testing.T, channel string, subscribers int) {
+	t.Helper()
+	info := "subscription_count"
+	within(t, func() bool {
+		state, err := s.sdk.Channel(channel, sdk.ChannelParams{Info: &info})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.SubscriptionCount == subscribers
+	}, "nobody subscribes to "+channel)
+}
+
+// within asks again and again until it holds.
+func within(t *testing.T, holds func() bool, otherwise string) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for ; !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal(otherwise)
+		}
+	}
+}
+
+// node gives a command that runs JavaScript where the SDKs are installed.
+func node(t *testing.T, script string) *exec.Cmd {
+	t.Helper()
+	dir := filepath.Join(root, "test/clients")
+	if _, err := os.Stat(filepath.Join(dir, "node_modules/pusher")); err != nil {
+		lacks(t, "test/clients has no node_modules")
+	}
+	cmd := exec.CommandContext(t.Context(), program(t, "node"), "--input-type=module", "-e", script)
+	cmd.Dir = dir
+	return cmd
+}
+
+// program finds a program. Without it the test is skipped, but fails in CI.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		lacks(t, name+" is not installed")
+	}
+	return path
+}
+
+func lacks(t *testing.T, what string) {
+	t.Helper()
+	what += ": run scripts/test-deps.sh"
+	if os.Getenv("CI") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+// finish runs a command to its end and gives what it wrote.
+func finish(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	var out, faults bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &faults
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s%s", err, out.String(), faults.String())
+	}
+	return out.String()
+}
+
+// running is a command that lives until the test ends.
+type running struct {
+	mu  sync.Mutex // guards out
+	out bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (r *running) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.out.Write(p)
+}
+
+func (r *running) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.out.String()
+}
+
+// start starts a command and ends it with the test.
+func start(t *testing.T, cmd *exec.Cmd) *running {
+	t.Helper()
+	r := &running{}
+	cmd.Stdout, cmd.Stderr = r, r
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait() // killed: its end is no news
+		if t.Failed() {
+			t.Logf("the command wrote:\n%s", r.text())
+		}
+	})
+	return r
+}
+
+// says waits until the command has written what matches pattern.
+func (r *running) says(t *testing.T, pattern string) {
+	t.Helper()
+	matches := regexp.MustCompile(pattern)
+	within(t, func() bool { return matches.MatchString(r.text()) }, "nothing written matches "+pattern)
+}
