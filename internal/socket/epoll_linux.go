@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -37,9 +38,10 @@ const (
 // poller is an epoll set that a goroutine waits for without holding a thread:
 // the set's own descriptor waits in Go's poller.
 type poller struct {
-	fd   int // owned by file
-	file *os.File
-	raw  syscall.RawConn
+	fd     int // owned by file
+	file   *os.File
+	raw    syscall.RawConn
+	closed atomic.Bool
 }
 
 func newPoller() (*poller, error) {
@@ -74,14 +76,17 @@ func (p *poller) run(handle func(events []syscall.EpollEvent)) error {
 			handle(events[:n])
 		}
 	})
-	if errors.Is(err, os.ErrClosed) {
+	if p.closed.Load() { // RawConn's error for that has no name outside the runtime
 		return nil
 	}
 	return err
 }
 
 // close ends run.
-func (p *poller) close() { p.file.Close() }
+func (p *poller) close() {
+	p.closed.Store(true)
+	p.file.Close()
+}
 
 // control adds, changes or removes a descriptor. key comes back with its events
 // beside the descriptor, to tell it from an earlier one of the same number.
