@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -75,6 +76,7 @@ func serveChild(in io.Reader, out io.Writer) error {
 type child struct {
 	ready
 	cmd  *exec.Cmd
+	log  bytes.Buffer // errors alone; complete when the process has ended
 	in   io.Closer
 	sink *http.Server
 	done chan struct{} // closed when the sink has ended
@@ -101,7 +103,7 @@ func startChild(ctx context.Context) (*child, error) {
 	}()
 	c.cmd = exec.CommandContext(ctx, program)
 	c.cmd.Env = append(os.Environ(), childVariable+"=http://"+l.Addr().String())
-	c.cmd.Stderr = os.Stderr
+	c.cmd.Stderr = &c.log
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -113,18 +115,22 @@ func startChild(ctx context.Context) (*child, error) {
 		return nil, err
 	}
 	if err := json.NewDecoder(out).Decode(&c.ready); err != nil {
-		c.stop()
-		return nil, fmt.Errorf("the server does not start: %w", err)
+		return nil, fmt.Errorf("the server does not start: %w", errors.Join(err, c.stop()))
 	}
 	return c, nil
 }
 
-// stop ends the server and the receiver.
-func (c *child) stop() {
+// stop ends the server and the receiver. A server that does not end in order, or
+// that has logged errors, is an error.
+func (c *child) stop() error {
 	c.in.Close()
-	c.cmd.Wait() // its end is of no interest any more
+	err := c.cmd.Wait()
+	if c.log.Len() > 0 {
+		err = errors.Join(err, fmt.Errorf("the server logged errors:\n%s", c.log.Bytes()))
+	}
 	c.sink.Close()
 	<-c.done
+	return err
 }
 
 func (c *child) fill(cfg *Config) {

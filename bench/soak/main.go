@@ -96,13 +96,13 @@ func parse(args []string) (Config, error) {
 
 // soak churns, measures before and after, and writes what it found. An error
 // says what is wrong with the server, or that it could not be examined.
-func soak(ctx context.Context, cfg Config, out io.Writer) error {
+func soak(ctx context.Context, cfg Config, out io.Writer) (err error) {
 	if cfg.URL == "" {
-		c, err := startChild(ctx)
-		if err != nil {
-			return err
+		c, failed := startChild(ctx)
+		if failed != nil {
+			return failed
 		}
-		defer c.stop()
+		defer func() { err = errors.Join(err, c.stop()) }()
 		c.fill(&cfg)
 	}
 	churn := newChurn(cfg)
