@@ -1,0 +1,364 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// newSwarm gives the cheapest swarm for what is asked.
+func newSwarm(cfg swarmConfig) (swarm, error) {
+	if cfg.tls != nil || cfg.portable {
+		return newPortable(cfg), nil
+	}
+	return newEpoll(cfg)
+}
+
+// link is what a swarm keeps with a session.
+type link struct {
+	portableLink
+	fd     int32
+	slot   int32
+	opened int64
+}
+
+// epoll serves all sessions in one goroutine on a thread of its own.
+type epoll struct {
+	cfg  swarmConfig
+	ep   int
+	wake int // an eventfd
+	done chan struct{}
+
+	mu       sync.Mutex // guards commands, closed
+	commands []func()
+	closed   bool
+
+	// The loop's own.
+	slots   []*session // by slot; never used twice, so a late event finds an ended session
+	buf     []byte
+	queue   []*session // to be connected
+	flying  int        // being connected
+	atOnce  int
+	landed  chan struct{} // closed when queue and flying are empty
+	now     int64
+	began   int64 // of reading, for the limit
+	already uint64
+}
+
+const wakeSlot = -1
+
+func newEpoll(cfg swarmConfig) (*epoll, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make epoll: %w", err)
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err == nil {
+		err = unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeSlot})
+	}
+	if err != nil {
+		unix.Close(ep)
+		return nil, fmt.Errorf("make eventfd: %w", err)
+	}
+	e := &epoll{cfg: cfg, ep: ep, wake: wake, done: make(chan struct{}), buf: make([]byte, 2*maxFrame)}
+	go e.loop()
+	return e, nil
+}
+
+func (e *epoll) kind() string { return "epoll" }
+
+// do posts f to the loop and waits for it.
+func (e *epoll) do(f func()) {
+	ran := make(chan struct{})
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		<-e.done
+		f()
+		return
+	}
+	e.commands = append(e.commands, func() { f(); close(ran) })
+	e.mu.Unlock()
+	unix.Write(e.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	<-ran
+}
+
+func (e *epoll) close() {
+	e.do(func() {
+		for _, s := range e.slots {
+			e.cut(s, nil)
+		}
+	})
+	e.mu.Lock()
+	again := e.closed
+	e.closed = true
+	e.mu.Unlock()
+	if !again {
+		unix.Write(e.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	}
+	<-e.done
+}
+
+func (e *epoll) dial(ctx context.Context, list []*session, atOnce int) error {
+	landed := make(chan struct{})
+	e.do(func() {
+		e.queue, e.atOnce, e.landed = list, max(1, atOnce), landed
+		e.launch()
+	})
+	select {
+	case <-landed:
+		return nil
+	case <-ctx.Done():
+		e.do(func() {
+			e.queue = nil
+			for _, s := range list {
+				switch s.phase {
+				case idle:
+					s.end(errTooLong)
+				case upgrading, greeting, subscribing:
+					e.end(s, errTooLong)
+				}
+			}
+		})
+		return context.Cause(ctx)
+	}
+}
+
+// launch connects as many as may be under way.
+func (e *epoll) launch() {
+	for e.flying < e.atOnce && len(e.queue) > 0 {
+		s := e.queue[0]
+		e.queue = e.queue[1:]
+		e.flying++
+		if err := e.connect(s); err != nil {
+			e.end(s, err)
+		}
+	}
+	e.land()
+}
+
+func (e *epoll) land() {
+	if e.landed != nil && e.flying == 0 && len(e.queue) == 0 {
+		close(e.landed)
+		e.landed = nil
+	}
+}
+
+func (e *epoll) connect(s *session) error {
+	s.fd = -1
+	s.phase = upgrading // so that its end counts
+	family := unix.AF_INET
+	if e.cfg.address.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open a socket: %w", err)
+	}
+	s.fd = int32(fd)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if from := e.cfg.sources.next(); from.IsValid() && from.Is4() == (family == unix.AF_INET) {
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		if err := unix.Bind(fd, sockaddr(netip.AddrPortFrom(from, 0))); err != nil {
+			return fmt.Errorf("use the local address %s: %w", from, err)
+		}
+	}
+	err = unix.Connect(fd, sockaddr(e.cfg.address))
+	if err != nil && err != unix.EINPROGRESS {
+		return fmt.Errorf("connect: %w", err)
+	}
+	s.slot = int32(len(e.slots))
+	e.slots = append(e.slots, s)
+	return e.watch(unix.EPOLL_CTL_ADD, s, unix.EPOLLOUT)
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is6() {
+		return &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
+	}
+	return &unix.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())}
+}
+
+func (e *epoll) watch(op int, s *session, events uint32) error {
+	return unix.EpollCtl(e.ep, op, int(s.fd), &unix.EpollEvent{Events: events, Fd: s.slot})
+}
+
+func (e *epoll) loop() {
+	runtime.LockOSThread()
+	defer func() {
+		runtime.UnlockOSThread()
+		unix.Close(e.ep)
+		unix.Close(e.wake)
+		close(e.done)
+	}()
+	events := make([]unix.EpollEvent, 512)
+	for {
+		n, err := unix.EpollWait(e.ep, events, -1)
+		if err != nil && err != unix.EINTR {
+			return
+		}
+		woken := false
+		for i := range max(n, 0) {
+			if events[i].Fd == wakeSlot {
+				woken = true
+				continue
+			}
+			if s := e.slots[events[i].Fd]; s.phase != ended {
+				e.serve(s, events[i].Events)
+			}
+		}
+		e.cfg.gauge.set(e.cfg.tally.delivered)
+		e.throttle()
+		if woken && !e.obey() {
+			return
+		}
+	}
+}
+
+// obey runs what was posted; false when it is time to end.
+func (e *epoll) obey() bool {
+	var count [8]byte
+	unix.Read(e.wake, count[:])
+	for {
+		e.mu.Lock()
+		commands, closed := e.commands, e.closed
+		e.commands = nil
+		e.mu.Unlock()
+		if len(commands) == 0 {
+			return !closed
+		}
+		for _, f := range commands {
+			f()
+		}
+	}
+}
+
+// throttle sleeps while more was read than the limit allows.
+func (e *epoll) throttle() {
+	if e.cfg.limit <= 0 {
+		return
+	}
+	t := e.cfg.tally
+	if t.delivered < e.already || e.began == 0 { // a new window
+		e.began, e.already = e.cfg.clock.now(), t.delivered
+	}
+	allowed := float64(e.cfg.clock.now()-e.began) * e.cfg.limit / 1e9
+	if over := float64(t.delivered-e.already) - allowed; over > 0 {
+		time.Sleep(min(time.Duration(over/e.cfg.limit*1e9), 100*time.Millisecond))
+	}
+}
+
+// serve does what an event of a session's socket asks for.
+func (e *epoll) serve(s *session, events uint32) {
+	if s.phase == upgrading && s.opened == 0 {
+		s.opened = e.cfg.clock.now()
+		failure, err := unix.GetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && failure != 0 {
+			err = unix.Errno(failure)
+		}
+		if err == nil {
+			err = e.watch(unix.EPOLL_CTL_MOD, s, unix.EPOLLIN)
+		}
+		if err == nil {
+			_, err = unix.Write(int(s.fd), s.open())
+		}
+		if err != nil {
+			e.end(s, fmt.Errorf("connect: %w", err))
+		}
+		return
+	}
+	was := s.phase
+	err := e.read(s)
+	if was != ready && s.phase == ready {
+		e.flying--
+		e.launch()
+	}
+	if err != nil {
+		e.end(s, err)
+	}
+}
+
+// read reads once and hands it to the session.
+func (e *epoll) read(s *session) error {
+	kept := copy(e.buf, s.tail)
+	n, errno := readNow(int(s.fd), e.buf[kept:])
+	switch {
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+		return nil
+	case errno != 0:
+		return fmt.Errorf("%w (%w)", errGone, os.NewSyscallError("read", errno))
+	case n == 0:
+		return errGone
+	}
+	reply, err := s.take(e.buf[:kept+n], e.cfg.clock.now())
+	if len(reply) > 0 {
+		// A reply is short and rare: that its socket is full means that the server
+		// does not read.
+		if _, werr := unix.Write(int(s.fd), reply); werr != nil && err == nil {
+			err = fmt.Errorf("%w (%w)", errGone, os.NewSyscallError("write", werr))
+		}
+	}
+	return err
+}
+
+// readNow reads without telling the scheduler: the socket does not block.
+func readNow(fd int, p []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+	return int(n), errno
+}
+
+// end counts a session's end and closes its socket.
+func (e *epoll) end(s *session, cause error) {
+	connecting := s.phase != ready && s.phase != ended
+	e.cut(s, cause)
+	if connecting {
+		e.flying--
+		e.launch()
+	}
+}
+
+func (e *epoll) cut(s *session, cause error) {
+	if s.phase == ended {
+		return
+	}
+	s.end(cause)
+	if s.fd >= 0 {
+		unix.Close(int(s.fd))
+		s.fd = -1
+	}
+}
+
+func (e *epoll) drop(list []*session) {
+	e.do(func() {
+		for _, s := range list {
+			e.cut(s, nil)
+		}
+	})
+}
+
+func (e *epoll) pause(list []*session) {
+	e.do(func() {
+		for _, s := range list {
+			if s.phase == ready {
+				e.watch(unix.EPOLL_CTL_DEL, s, 0)
+			}
+		}
+	})
+}
+
+func (e *epoll) resume(list []*session) {
+	e.do(func() {
+		for _, s := range list {
+			if s.phase == ready {
+				e.watch(unix.EPOLL_CTL_ADD, s, unix.EPOLLIN)
+			}
+		}
+	})
+}
