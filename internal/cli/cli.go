@@ -94,7 +94,7 @@ belfry app:add --name shop          # another app with its own key and secret`,
 	root.ValidArgsFunction = colonNames(root)
 
 	root.AddCommand(
-		newServe(p), newConfig(p), newApp(p), newSubscribe(p), newChannels(p), newVersion(p),
+		newServe(p), newConfig(p), newApp(p), newSubscribe(p), newChannels(p), newBench(p), newVersion(p),
 	)
 	return root
 }
