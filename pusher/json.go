@@ -68,11 +68,11 @@ func scanArray(b []byte, element func(value []byte) error) error {
 	return nil
 }
 
-func newScanner(b []byte) (*scanner, error) {
+func newScanner(b []byte) (scanner, error) {
 	if !utf8.Valid(b) {
-		return nil, errNotUTF8
+		return scanner{}, errNotUTF8
 	}
-	s := &scanner{b: b}
+	s := scanner{b: b}
 	s.space()
 	return s, nil
 }

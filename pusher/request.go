@@ -88,11 +88,12 @@ func (q Query) Lookup(name string) (value string, ok bool) {
 	return "", false
 }
 
-// text joins everything but the signature, sorted by name (HTTP-02, HTTP-03).
-// With arrays as PHP signs them, a name[] repeated is one parameter "name"
-// whose values are joined by commas.
-func (q Query) text(joinArrays bool) string {
-	signed := make(Query, 0, len(q))
+// appendText joins everything but the signature, sorted by name (HTTP-02,
+// HTTP-03). With arrays as PHP signs them, a name[] repeated is one parameter
+// "name" whose values are joined by commas.
+func (q Query) appendText(b []byte, joinArrays bool) []byte {
+	var space [12]Param
+	signed := Query(space[:0])
 	for _, p := range q {
 		if p.Name == "auth_signature" {
 			continue
@@ -107,16 +108,15 @@ func (q Query) text(joinArrays bool) string {
 		signed = append(signed, p)
 	}
 	slices.SortStableFunc(signed, func(a, b Param) int { return cmp.Compare(a.Name, b.Name) })
-	var b strings.Builder
 	for i, p := range signed {
 		if i > 0 {
-			b.WriteByte('&')
+			b = append(b, '&')
 		}
-		b.WriteString(p.Name)
-		b.WriteByte('=')
-		b.WriteString(p.Value)
+		b = append(b, p.Name...)
+		b = append(b, '=')
+		b = append(b, p.Value...)
 	}
-	return b.String()
+	return b
 }
 
 func arrayName(name string) (string, bool) {
@@ -221,7 +221,7 @@ func (r Request) verifySignature(q Query, secrets []string) (Query, error) {
 	if signature == "" {
 		return nil, &SignatureError{Reason: "auth_signature is missing"}
 	}
-	readings := []Query{q}
+	readings := append(make([]Query, 0, 2), q)
 	if strings.Contains(r.RawQuery, "+") {
 		readings = append(readings, ParseQuery(r.RawQuery, true))
 	}
@@ -248,7 +248,12 @@ func (r Request) verifySignature(q Query, secrets []string) (Query, error) {
 // RequestText is the string that a request's signature covers (HTTP-02).
 // joinArrays reads repeated name[] parameters as PHP signs them (HTTP-03).
 func RequestText(method, path string, q Query, joinArrays bool) string {
-	return strings.ToUpper(method) + "\n" + path + "\n" + q.text(joinArrays)
+	var space [512]byte
+	b := append(space[:0], strings.ToUpper(method)...)
+	b = append(b, '\n')
+	b = append(b, path...)
+	b = append(b, '\n')
+	return string(q.appendText(b, joinArrays))
 }
 
 // clip bounds what an error repeats of its input.

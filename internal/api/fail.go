@@ -129,11 +129,18 @@ func retryAfter(err error) string {
 // write sends a whole response; for HEAD net/http leaves the body out.
 func write(w http.ResponseWriter, contentType string, status int, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if contentType == "application/json" {
+		h["Content-Type"] = jsonType
+	} else {
+		h.Set("Content-Type", contentType)
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))} // for HEAD too
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the caller is gone: nobody is left to tell
 }
+
+// jsonType is shared by all answers and never changed.
+var jsonType = []string{"application/json"}
 
 // prefersText reports whether Accept ranks text/plain above JSON. Equal ranks,
 // "*/*" and no header mean JSON.

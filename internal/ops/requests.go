@@ -31,12 +31,17 @@ func newRequests() *requests {
 // WebSockets: their requests last as long as the connection.
 func (o *Ops) Measure(door string, next http.Handler) http.Handler {
 	seconds := o.requests.seconds.WithLabelValues(door)
+	ok := o.requests.total.WithLabelValues(door, "200") // by far the commonest
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		rec := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			seconds.Observe(time.Since(start).Seconds())
-			o.requests.total.WithLabelValues(door, strconv.Itoa(rec.status)).Inc()
+			if rec.status == http.StatusOK {
+				ok.Inc()
+			} else {
+				o.requests.total.WithLabelValues(door, strconv.Itoa(rec.status)).Inc()
+			}
 		}()
 		next.ServeHTTP(rec, r)
 	})
