@@ -84,7 +84,7 @@ func TestGuide_AuthorizationEndpointAndClient(t *testing.T) {
 func TestGuide_WebhookReceiver(t *testing.T) {
 	port := freePort(t)
 	s := serve(t, func(app *belfry.App) {
-		app.Webhooks = []belfry.Webhook{{URL: "http://127.0.0.1:" + port + "/"}}
+		app.Webhooks = []belfry.Webhook{{URL: "http://127.0.0.1:" + port + "/", Events: []string{"channel_occupied"}}}
 	})
 	receiver := start(t, node(t, on(port, s.snippet(guide, "webhook"))))
 	accepts(t, port)

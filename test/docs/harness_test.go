@@ -78,9 +78,11 @@ func serve(t *testing.T, change func(*belfry.App)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
 	return &site{t: t, port: port, sdk: sdk.Client{
 		AppID: appID, Key: appKey, Secret: appSecret, Host: "127.0.0.1:" + port,
-		HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience},
+		HTTPClient: &http.Client{Transport: transport, Timeout: patience},
 	}}
 }
 
