@@ -97,6 +97,9 @@ func New(cfg Config) (*Server, error) {
 		AcceptRate:       cfg.HandshakesPerSecond,
 		TrustedProxies:   cfg.TrustedProxies,
 	})
+	if err != nil {
+		return nil, err
+	}
 	if err := s.openApps(); err != nil {
 		return nil, err
 	}

@@ -190,6 +190,7 @@ func TestSDK_Publish(t *testing.T) {
 	w.last(a, `{"event":"multi","channel":"two","data":"plain"}`)
 	w.last(b, `{"event":"multi","channel":"one","data":"plain"}`)
 
+	//lint:ignore SA1019 older applications still call it
 	w.ok(w.sdk.TriggerExclusive("one", "exclusive", "", a.ID().String()))
 	w.last(a, `{"event":"multi","channel":"two","data":"plain"}`)
 	w.last(b, `{"event":"exclusive","channel":"one","data":""}`)

@@ -35,7 +35,6 @@ type conn struct {
 	changed sync.Cond  // of resumed, closing, flushing
 	queue   [][]byte   // sealed messages that wait, in order
 	pending int        // bytes in queue and in the write under way
-	counted int        // of these, what the outlet's sum has
 	// flushing says that a goroutine writes, or is about to; it alone writes.
 	flushing   bool
 	resumed    bool  // the hub is done with the message it took
