@@ -79,7 +79,7 @@ func Presets() []Shape {
 		{Name: "slow100", About: "100 of 1,000 subscribers stop reading", run: (*runner).slow,
 			Connections: 1000, Channels: 1, Stalled: 100, Mode: AtRate, Rate: 200, Size: 2048, Duration: 20 * second},
 		{Name: "flood", About: "8 publishers faster than 1,000 subscribers read", run: (*runner).deliver,
-			Connections: 1000, Channels: 1, Mode: FlatOut, Publishers: 8, ReadLimit: 100_000, Duration: 10 * second},
+			Connections: 1000, Channels: 1, Mode: FlatOut, Publishers: 8, Size: 4096, ReadLimit: 50_000, Duration: 10 * second},
 		{Name: "stampede", About: "10,000 connections drop at once and come back while publishing goes on", run: (*runner).stampede,
 			Connections: 10_000, Channels: 100, Stayers: 100, Mode: AtRate, Rate: 20, AtOnce: 1000, Duration: 10 * second},
 	}

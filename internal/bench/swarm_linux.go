@@ -287,8 +287,11 @@ func (e *epoll) serve(s *session, events uint32) {
 
 // read reads once and hands it to the session.
 func (e *epoll) read(s *session) error {
-	kept := copy(e.buf, s.tail)
-	n, errno := readNow(int(s.fd), e.buf[kept:])
+	kept, room := copy(e.buf, s.tail), len(e.buf)
+	if e.cfg.limit > 0 { // all connections are to fall behind alike
+		room = min(room, kept+slowRead)
+	}
+	n, errno := readNow(int(s.fd), e.buf[kept:room])
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return nil
@@ -307,6 +310,9 @@ func (e *epoll) read(s *session) error {
 	}
 	return err
 }
+
+// slowRead is what one read takes when reading is limited.
+const slowRead = 16 << 10
 
 // readNow reads without telling the scheduler: the socket does not block.
 func readNow(fd int, p []byte) (int, unix.Errno) {

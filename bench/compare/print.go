@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/belfryhq/belfry/internal/bench"
+)
+
+// spread is a figure over the rounds.
+type spread []float64
+
+func (s spread) median() float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	if n := len(sorted); n%2 == 0 {
+		return (sorted[n/2-1] + sorted[n/2]) / 2
+	}
+	return sorted[len(sorted)/2]
+}
+
+// text gives the median and, behind it, the least and the greatest.
+func (s spread) text(digits int) string {
+	if len(s) == 0 {
+		return "–"
+	}
+	if len(s) == 1 {
+		return fmt.Sprintf("%.*f", digits, s[0])
+	}
+	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, s.median(), digits, slices.Min(s), digits, slices.Max(s))
+}
+
+// each collects a figure of the reports.
+func each(reports []*bench.Report, figure func(*bench.Report) float64) spread {
+	var s spread
+	for _, r := range reports {
+		s = append(s, figure(r))
+	}
+	return s
+}
+
+// ratio collects a figure over the floor's total, round by round.
+func (r *row) ratio(figure func(*bench.Report) float64) spread {
+	var s spread
+	for i := range min(len(r.Floor), len(r.Belfry)) {
+		s = append(s, figure(r.Belfry[i])/r.Floor[i].Load.CPU.Total)
+	}
+	return s
+}
+
+func total(r *bench.Report) float64 { return r.Load.CPU.Total }
+func user(r *bench.Report) float64  { return r.Load.CPU.User }
+func net(r *bench.Report) float64 {
+	if r.Load.NetCPU == nil {
+		return total(r)
+	}
+	return r.Load.NetCPU.Total
+}
+func netUser(r *bench.Report) float64 {
+	if r.Load.NetCPU == nil {
+		return user(r)
+	}
+	return r.Load.NetCPU.User
+}
+func p99(r *bench.Report) float64 { return r.Load.Latency.P99 }
+
+// print prints the tables.
+func print(all []*row, o options) {
+	command := "go run ./bench/compare"
+	if o.rounds != 5 {
+		command += fmt.Sprint(" -rounds ", o.rounds)
+	}
+	if o.rows != "" {
+		command += " -rows " + o.rows
+	}
+	fmt.Printf("`%s` on %s, %d cores; medians of %d rounds, in brackets the least and the greatest.\n", command, kernel(), runtime.NumCPU(), o.rounds)
+	printDeliveries(all)
+	printOthers(all)
+}
+
+func kernel() string {
+	text, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return runtime.GOOS
+	}
+	release, _, _ := strings.Cut(strings.TrimSpace(string(text)), "-")
+	return "Linux " + release
+}
+
+func printDeliveries(all []*row) {
+	fmt.Print(`
+Server CPU per delivery, in µs. The ratio is to the floor of the same round;
+"without the publish" leaves out what the publish request costs that reaches
+nobody, measured just before.
+
+| shape | floor | Belfry | ratio | without the publish | ratio | of it user | p99 ms | at most |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+`)
+	for _, r := range all {
+		if !r.floor {
+			continue
+		}
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.about(),
+			each(r.Floor, total).text(2), each(r.Belfry, total).text(2), r.ratio(total).text(2),
+			each(r.Belfry, net).text(2), r.ratio(net).text(2), each(r.Belfry, netUser).text(2), each(r.Belfry, p99).text(1), r.limit)
+	}
+}
+
+func printOthers(all []*row) {
+	fmt.Print(`
+| shape | measured | at most |
+| --- | --- | --- |
+`)
+	for _, r := range all {
+		if !r.floor {
+			fmt.Printf("| %s | %s | %s |\n", r.about(), r.measured(), r.limit)
+		}
+		var faults []string
+		for _, report := range r.Belfry {
+			faults = append(faults, report.Faults...)
+		}
+		if len(faults) > 0 {
+			fmt.Printf("| %s: faults in %d runs | %s | none |\n", r.preset, len(r.Belfry), strings.Join(faults, "; "))
+		}
+	}
+}
+
+func (r *row) about() string { return r.Belfry[0].Shape.About }
+
+// measured says what a row without a floor has found.
+func (r *row) measured() string {
+	b := r.Belfry
+	switch r.preset {
+	case "offered2000":
+		return fmt.Sprintf("%s events/s; p99 %s ms; %s µs per delivery",
+			each(b, func(r *bench.Report) float64 { return r.Load.EventsPerSecond }).text(0), each(b, p99).text(1), each(b, total).text(2))
+	case "publish-none":
+		return fmt.Sprintf("%s µs, %s of it user", each(b, func(r *bench.Report) float64 { return r.Load.PublishCPU.Total }).text(1),
+			each(b, func(r *bench.Report) float64 { return r.Load.PublishCPU.User }).text(1))
+	case "handshake":
+		return fmt.Sprintf("%s µs, %s of it user; %s a second", each(b, func(r *bench.Report) float64 { return r.Handshake.CPU.Total }).text(1),
+			each(b, func(r *bench.Report) float64 { return r.Handshake.CPU.User }).text(1),
+			each(b, func(r *bench.Report) float64 { return r.Handshake.PerSecond }).text(0))
+	case "idle10k":
+		return fmt.Sprintf("%s bytes", each(b, func(r *bench.Report) float64 { return r.Memory.PerConnection }).text(0))
+	case "idle19k":
+		return r.idle()
+	case "slow100":
+		s := b[0].Slow
+		return fmt.Sprintf("p99 %.1f ms, before %.1f ms: %.2f times; %d of %d found 4100; memory %.0f MB, at most %.0f MB", b[0].Load.Latency.P99, s.Before.P99, s.Ratio,
+			s.Closed[4100], s.Stalled, float64(s.ResidentBefore)/1e6, float64(s.ResidentPeak)/1e6)
+	case "flood":
+		l := b[0].Load
+		return fmt.Sprintf("%d connections closed; %d of %d deliveries lost; the slowest publish took %.0f ms", sum(b[0].Closed), l.Lost, l.Deliveries, l.Answer.Max)
+	case "stampede":
+		s := b[0].Stampede
+		return fmt.Sprintf("%d of %d back in %.2f s; p99 of those that stayed %.1f ms", s.Dropped-s.Failed, s.Dropped, s.Seconds, b[0].Load.Latency.P99)
+	}
+	return ""
+}
+
+// idle tells the windows without pings from those with them.
+func (r *row) idle() string {
+	var quiet, pinged spread
+	for i, w := range r.Belfry[0].Idle {
+		if i < len(r.Belfry[0].Idle)/2 {
+			quiet = append(quiet, w.CPU)
+		} else {
+			pinged = append(pinged, w.CPU)
+		}
+	}
+	return fmt.Sprintf("%s ms per s; with pings %s ms per s", quiet.text(2), pinged.text(2))
+}
+
+func sum(m map[int]int) (n int) {
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
