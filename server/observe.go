@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/belfryhq/belfry/internal/hook"
 	"github.com/belfryhq/belfry/internal/hub"
@@ -39,18 +41,62 @@ var hookNames = map[hub.NoticeKind]string{
 
 // journal logs what an operator asks about: refusals and limits, and at debug
 // level every transition. It never logs a payload.
-type journal struct{ log *slog.Logger }
+type journal struct {
+	log    *slog.Logger
+	limits *limitLines
+}
+
+func newJournal(log *slog.Logger) journal {
+	return journal{log: log, limits: &limitLines{last: make(map[limitLine]limitState)}}
+}
+
+// limitLines holds lines about limits to one a minute for each app and limit,
+// since a client that meets one may meet it a thousand times a second.
+type limitLines struct {
+	mu   sync.Mutex // guards last
+	last map[limitLine]limitState
+}
+
+type limitLine struct {
+	app, limit string
+	near       bool
+}
+
+type limitState struct {
+	logged     time.Time
+	suppressed int
+}
+
+// due reports whether a line is to be logged now, and how many were not since
+// the last.
+func (l *limitLines) due(line limitLine, now time.Time) (suppressed int, due bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	state := l.last[line]
+	if !state.logged.IsZero() && now.Sub(state.logged) < time.Minute {
+		state.suppressed++
+		l.last[line] = state
+		return 0, false
+	}
+	l.last[line] = limitState{logged: now}
+	return state.suppressed, true
+}
 
 // Notice implements hub.Observer.
 func (j journal) Notice(n hub.Notice) {
 	ctx := context.Background()
 	switch n.Kind {
 	case hub.NoticeLimit:
+		suppressed, due := j.limits.due(limitLine{n.App.ID, n.Limit, n.Near}, n.Time)
+		if !due {
+			return
+		}
 		msg := "limit reached"
 		if n.Near {
 			msg = "limit at 80%"
 		}
-		j.log.Warn(msg, "app", n.App.ID, "limit", n.Limit, "size", n.Size, "max", n.Max, "channel", n.Channel, "event", n.Event)
+		j.log.Warn(msg, "app", n.App.ID, "limit", n.Limit, "size", n.Size, "max", n.Max, "channel", n.Channel, "event", n.Event,
+			"not_logged_since_last", suppressed)
 	case hub.NoticeRefused:
 		j.log.Info("refused", "app", n.App.ID, "socket", n.Socket, "channel", n.Channel, "why", n.Text)
 	default:

@@ -80,7 +80,7 @@ func New(cfg Config) (*Server, error) {
 	})
 	s.hub = hub.New(hub.Config{
 		Seal:      socket.Seal,
-		Observers: []hub.Observer{webhooks{s.hooks}, journal{s.log}},
+		Observers: []hub.Observer{webhooks{s.hooks}, newJournal(s.log)},
 		Logger:    s.log,
 	})
 	s.socket, err = socket.Open(socket.Config{
