@@ -161,7 +161,6 @@ func (c *shardConn) takeHead(in []byte) (rest []byte) {
 	c.head = nil
 	c.shard.mu.Lock()
 	c.counted = true
-	c.vitals.pinged = 0
 	c.shard.mu.Unlock()
 	c.begin(up)
 	return all[end:]

@@ -102,6 +102,7 @@ func (c *shardConn) begin(up upgraded) {
 	}
 	s.mu.Lock()
 	c.known = true
+	c.vitals.pinged = 0 // was the deadline of the request head
 	gone := c.gone
 	s.mu.Unlock()
 	if gone {
