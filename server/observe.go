@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -98,6 +99,13 @@ func (j journal) Notice(n hub.Notice) {
 		j.log.Warn(msg, "app", n.App.ID, "limit", n.Limit, "size", n.Size, "max", n.Max, "channel", n.Channel, "event", n.Event,
 			"not_logged_since_last", suppressed)
 	case hub.NoticeRefused:
+		if n.Socket == "" { // a connection: a page with a wrong key comes back and back
+			suppressed, due := j.limits.due(limitLine{n.App.ID, strconv.Itoa(n.Count), false}, n.Time)
+			if due {
+				j.log.Info("connection refused", "app", n.App.ID, "code", n.Count, "why", n.Text, "not_logged_since_last", suppressed)
+			}
+			return
+		}
 		j.log.Info("refused", "app", n.App.ID, "socket", n.Socket, "channel", n.Channel, "why", n.Text)
 	default:
 		if !j.log.Enabled(ctx, slog.LevelDebug) {

@@ -36,6 +36,10 @@ func (s *Server) Listen() (err error) {
 		}
 	}
 	s.public, s.link = public, link
+	if err := s.openApps(); err != nil {
+		s.closeListeners()
+		return err
+	}
 	return nil
 }
 

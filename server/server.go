@@ -100,7 +100,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.openApps(); err != nil {
+	s.apps = appstore.NewRoster(appstore.Open(cfg.DataDir), s.hub.SetApps)
+	if err := s.apps.SetFixed(cfg.Apps, cfg.AppOrigin); err != nil {
 		return nil, err
 	}
 	s.ops = ops.New(s.opsConfig())
@@ -120,12 +121,10 @@ func dataDir(path string) (string, error) {
 	return dir, nil
 }
 
-// openApps brings together the configuration's apps and the data folder's.
+// openApps finds the default app, and makes one when there is none at all. It
+// comes when the server has its addresses, so that a start which fails does not
+// make an app that nobody is shown the secret of.
 func (s *Server) openApps() error {
-	s.apps = appstore.NewRoster(appstore.Open(s.cfg.DataDir), s.hub.SetApps)
-	if err := s.apps.SetFixed(s.cfg.Apps, s.cfg.AppOrigin); err != nil {
-		return err
-	}
 	app, created, err := s.apps.Ensure(context.Background())
 	if err != nil {
 		return err
@@ -194,6 +193,9 @@ func trimSlashes(s string) string {
 // start is what the start page shows.
 func (s *Server) start() web.Start {
 	st := web.Start{TLS: s.certs != nil, PathPrefix: s.cfg.PathPrefix, Loopback: s.loopback()}
+	if s.app == nil { // Listen was not called
+		return st
+	}
 	if app := s.hub.App(s.app.ID); app != nil {
 		st.App = web.App{ID: app.ID, Key: app.Keys[0].Key, Secret: app.Keys[0].Secret}
 	}
@@ -247,7 +249,8 @@ func (s *Server) URL() string {
 }
 
 // DefaultApp gives the settings of the app that the start page and commands
-// use unless told otherwise. created reports whether this start made it.
+// use unless told otherwise; nil before Listen. created reports whether this
+// start made it.
 func (s *Server) DefaultApp() (app *belfry.App, created bool) { return s.app, s.created != nil }
 
 // SetApps replaces the configuration's apps; the data folder's stay. No

@@ -70,21 +70,34 @@ func get(t testing.TB, url string, change func(*http.Request)) (status int, body
 }
 
 func TestGeneratedAppIsKept(t *testing.T) {
-	cfg := server.Config{Listen: "127.0.0.1:0", MetricsListen: "off", DataDir: t.TempDir()}
-	first, err := server.New(cfg)
+	taken := run(t, server.Config{})
+	dir := t.TempDir()
+	fails, err := server.New(server.Config{Listen: taken.Addr().String(), MetricsListen: "off", DataDir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, created := first.DefaultApp()
-	if !created || len(app.Keys) != 1 {
-		t.Fatalf("first start: app %+v, created %v", app, created)
+	if err := fails.Listen(); err == nil {
+		t.Fatal("listens on a taken port")
 	}
-	second, err := server.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, created := second.DefaultApp(); created || again.Keys[0] != app.Keys[0] {
-		t.Errorf("second start has another app: %+v, created %v", again, created)
+	var kept belfry.Credential
+	for i := range 2 {
+		s, err := server.New(server.Config{Listen: "127.0.0.1:0", MetricsListen: "off", DataDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		app, created := s.DefaultApp()
+		if created != (i == 0) || i > 0 && app.Keys[0] != kept {
+			t.Errorf("start %d: app %+v, created %v", i, app, created)
+		}
+		kept = app.Keys[0]
+		ctx, stop := context.WithCancel(context.Background())
+		stop()
+		if err := s.Run(ctx); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

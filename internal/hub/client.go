@@ -69,7 +69,10 @@ type Refusal struct {
 func (h *Hub) Connect(c *Client, conn Conn, outlet int, hs Handshake) *Refusal {
 	a := h.registry.Load().byKey[hs.Key]
 	if a == nil {
-		return &Refusal{pusher.CloseNoApp, fmt.Sprintf("no app has the key %q: check PUSHER_APP_KEY on the page and on the server", clip(hs.Key))}
+		text := fmt.Sprintf("no app has the key %q: check PUSHER_APP_KEY on the page and on the server", clip(hs.Key))
+		h.strangers.Add(1)
+		h.notice(Notice{Kind: NoticeRefused, App: &belfry.App{}, Text: text, Count: int(pusher.CloseNoApp)})
+		return &Refusal{pusher.CloseNoApp, text}
 	}
 	protocol, refusal := a.admit(hs)
 	if refusal == nil {

@@ -42,9 +42,10 @@ type Hub struct {
 	registry atomic.Pointer[registry]
 	reload   sync.Mutex // held by SetApps
 
-	draining atomic.Bool
-	open     atomic.Int64  // connections of all apps
-	empty    chan struct{} // a token when draining and open falls to zero
+	draining  atomic.Bool
+	strangers atomic.Int64  // connections refused because no app has their key
+	open      atomic.Int64  // connections of all apps
+	empty     chan struct{} // a token when draining and open falls to zero
 
 	taps taps
 	idle context.Context // already ended: for a Reserve that does not wait

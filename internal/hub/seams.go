@@ -120,6 +120,7 @@ type Observer interface{ Notice(Notice) }
 type NoticeKind uint8
 
 // The kinds of notices, with the fields that each fills besides App and Time.
+// App is an empty one for a connection whose key is no app's.
 const (
 	NoticeConnected         NoticeKind = iota // Socket, Text (address)
 	NoticeDisconnected                        // Socket, UserID
@@ -133,7 +134,7 @@ const (
 	NoticeSubscriptionCount                   // Channel, Count
 	NoticeClientEvent                         // Channel, Event, Data, Socket, UserID
 	NoticePublished                           // Channel, Event, EventID, Size, Receipt
-	NoticeRefused                             // Channel, Socket, Text: a subscription or sign-in refused
+	NoticeRefused                             // Channel, Socket, Text: a subscription or sign-in; without Socket a connection, Count its code
 	NoticeLimit                               // Event, Channel, Limit, Size, Max; Near: an early warning
 )
 

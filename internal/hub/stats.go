@@ -73,10 +73,14 @@ func (c *counters) subscribed(kind pusher.Kind, n int64, edge bool) {
 	}
 }
 
-// Stats gives the figures of every app, sorted by id.
+// Stats gives the figures of every app, sorted by id. What belongs to none, the
+// connections with an unknown key, stands under an empty id.
 func (h *Hub) Stats() []Stats {
 	reg := h.registry.Load()
 	var all []Stats
+	if n := h.strangers.Load(); n > 0 {
+		all = append(all, Stats{Refused: map[int]int64{int(pusher.CloseNoApp): n}})
+	}
 	for _, settings := range h.Apps() {
 		if a := reg.byID[settings.ID]; a != nil {
 			all = append(all, a.stats())
