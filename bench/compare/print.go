@@ -61,12 +61,6 @@ func net(r *bench.Report) float64 {
 	}
 	return r.Load.NetCPU.Total
 }
-func netUser(r *bench.Report) float64 {
-	if r.Load.NetCPU == nil {
-		return user(r)
-	}
-	return r.Load.NetCPU.User
-}
 func p99(r *bench.Report) float64 { return r.Load.Latency.P99 }
 
 // print prints the tables.
@@ -98,7 +92,7 @@ Server CPU per delivery, in µs. The ratio is to the floor of the same round;
 "without the publish" leaves out what the publish request costs that reaches
 nobody, measured just before.
 
-| shape | floor | Belfry | ratio | without the publish | ratio | of it user | p99 ms | at most |
+| shape | floor | Belfry | of it user | ratio | without the publish | ratio | p99 ms | at most |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `)
 	for _, r := range all {
@@ -106,8 +100,8 @@ nobody, measured just before.
 			continue
 		}
 		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.about(),
-			each(r.Floor, total).text(2), each(r.Belfry, total).text(2), r.ratio(total).text(2),
-			each(r.Belfry, net).text(2), r.ratio(net).text(2), each(r.Belfry, netUser).text(2), each(r.Belfry, p99).text(1), r.limit)
+			each(r.Floor, total).text(2), each(r.Belfry, total).text(2), each(r.Belfry, user).text(2), r.ratio(total).text(2),
+			each(r.Belfry, net).text(2), r.ratio(net).text(2), each(r.Belfry, p99).text(1), r.limit)
 	}
 }
 
@@ -164,17 +158,22 @@ func (r *row) measured() string {
 	return ""
 }
 
-// idle tells the windows without pings from those with them.
+// idle tells the windows without pings from those with them. Pings come in
+// waves, about one a window, so theirs are taken together.
 func (r *row) idle() string {
-	var quiet, pinged spread
+	var quiet spread
+	var used, seconds float64
+	var pings uint64
 	for i, w := range r.Belfry[0].Idle {
 		if i < len(r.Belfry[0].Idle)/2 {
 			quiet = append(quiet, w.CPU)
-		} else {
-			pinged = append(pinged, w.CPU)
+			continue
 		}
+		used += w.CPU * w.Seconds
+		seconds += w.Seconds
+		pings += w.Pings
 	}
-	return fmt.Sprintf("%s ms per s; with pings %s ms per s", quiet.text(2), pinged.text(2))
+	return fmt.Sprintf("%s ms per s; with pings %.2f ms per s (%d pings in %.0f s)", quiet.text(2), used/max(seconds, 1), pings, seconds)
 }
 
 func sum(m map[int]int) (n int) {
