@@ -1,9 +1,8 @@
 package socket
 
 import (
-	"runtime"
-
 	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/pusher"
 )
 
 const (
@@ -163,11 +162,33 @@ func (s *shard) Publish(t *hub.Topic, d hub.Delivery) hub.Receipt {
 	s.qmu.Lock()
 	s.queue = append(s.queue, job{seats: seats, delivery: d, seq: seats.seq, cost: cost})
 	s.qmu.Unlock()
+	s.wakeWriter()
+	return hub.Receipt{Matched: matched, Waiting: matched}
+}
+
+// wakeWriter has the writing goroutine look at the queue.
+func (s *shard) wakeWriter() {
 	select {
 	case s.kick <- struct{}{}:
 	default:
 	}
-	return hub.Receipt{Matched: matched, Waiting: matched}
+}
+
+// farewell is a connection that the hub closed while messages were queued that
+// it gets first.
+type farewell struct {
+	conn    *shardConn
+	code    pusher.CloseCode
+	reason  string
+	message []byte
+}
+
+// closeLater closes a connection when all that is queued now is delivered.
+func (s *shard) closeLater(f farewell) {
+	s.qmu.Lock()
+	s.closing = append(s.closing, f)
+	s.qmu.Unlock()
+	s.wakeWriter()
 }
 
 // matched says to how many the delivery goes.
@@ -254,11 +275,11 @@ func (s *shard) flush() {
 
 func (s *shard) flushOnce() (more bool) {
 	s.qmu.Lock()
-	jobs := s.queue
-	s.queue = s.spare
+	jobs, closing := s.queue, s.closing
+	s.queue, s.closing = s.spare, nil
 	s.qmu.Unlock()
 	s.spare = nil
-	if len(jobs) == 0 {
+	if len(jobs)+len(closing) == 0 {
 		s.spare = jobs
 		return false
 	}
@@ -274,6 +295,9 @@ func (s *shard) flushOnce() (more bool) {
 	s.mu.Lock()
 	for _, seats := range s.topics {
 		s.deliver(seats)
+	}
+	for _, f := range closing {
+		f.conn.close(f.code, f.reason, f.message)
 	}
 	s.mu.Unlock()
 	clear(s.topics)
@@ -335,7 +359,7 @@ func (s *shard) deliverJoined(seats *shardSeats, jobs []*job, size int) {
 		if s.writes++; s.writes >= yieldAfter {
 			s.writes = 0
 			s.mu.Unlock()
-			runtime.Gosched()
+			s.yield()
 			s.mu.Lock()
 			if i >= len(seats.all) {
 				break

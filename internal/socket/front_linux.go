@@ -115,7 +115,7 @@ func (s *shard) meet(fd int32, address string) {
 	}
 	c := s.add(fd)
 	c.head = &partHead{address: address}
-	c.vitals.pinged = e.now.Load() + seconds(e.cfg.HandshakeTimeout) // until it is known, its deadline
+	c.vitals.pinged = e.now.Load() + 1 + seconds(e.cfg.HandshakeTimeout) // until it is known, its deadline
 	err := c.register(syscall.EPOLL_CTL_ADD)
 	e.wheel.schedule(&c.place, c, c.vitals.pinged)
 	s.mu.Unlock()
@@ -159,9 +159,15 @@ func (c *shardConn) takeHead(in []byte) (rest []byte) {
 		return nil
 	}
 	c.head = nil
-	c.shard.mu.Lock()
-	c.counted = true
-	c.shard.mu.Unlock()
+	s := c.shard
+	s.mu.Lock()
+	gone := c.gone
+	c.counted = !gone
+	s.mu.Unlock()
+	if gone { // it was cut meanwhile, when it was not counted yet
+		s.engine.leave()
+		return nil
+	}
 	c.begin(up)
 	return all[end:]
 }
@@ -171,7 +177,7 @@ func (s *shard) parse(head []byte, address string) (up upgraded, ok bool) {
 	s.head.Reset(bytes.NewReader(head))
 	r, err := http.ReadRequest(s.head)
 	s.head.Reset(strings.NewReader(""))
-	if err != nil {
+	if err != nil || r.Host == "" {
 		return up, false
 	}
 	r.RemoteAddr = address
@@ -224,7 +230,7 @@ func (h *handed) CloseWrite() error { return h.Conn.(*net.TCPConn).CloseWrite() 
 func (f *front) deliver(nc net.Conn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed {
+	if f.closed || f.plain { // nobody may look here again
 		nc.Close()
 		return
 	}

@@ -84,7 +84,7 @@ func startWith(t testing.TB, open opening, hubCfg hub.Config, cfg socket.Config,
 		apps = []*belfry.App{app()}
 	}
 	b := &bench{t: t, notices: &notices{}}
-	hubCfg.Seal, hubCfg.Observers = socket.Seal, []hub.Observer{b.notices}
+	hubCfg.Seal, hubCfg.Observers = socket.Seal, append(hubCfg.Observers, b.notices)
 	b.hub = hub.New(hubCfg)
 	cfg.Hub = b.hub
 	b.engine = open(cfg)

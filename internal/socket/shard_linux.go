@@ -36,13 +36,15 @@ type shard struct {
 	bytesOut int64
 
 	// The queue of messages for the writing goroutine.
-	work  atomic.Int64 // messages queued or being delivered
-	cost  atomic.Int64 // their bytes times their subscribers
-	kick  chan struct{}
-	qmu   sync.Mutex // guards queue
-	queue []job
+	work    atomic.Int64 // messages queued or being delivered
+	cost    atomic.Int64 // their bytes times their subscribers
+	kick    chan struct{}
+	qmu     sync.Mutex // guards queue and closing
+	queue   []job
+	closing []farewell // connections to close behind what is queued
 
 	// The writing goroutine's own.
+	yield  func() // gives others their turn in a long fan-out
 	spare  []job
 	topics []*shardSeats // with something to deliver, in order
 }
@@ -52,7 +54,7 @@ func newShard(e *Sharded) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shard{engine: e, poller: p, buf: make([]byte, readChunk), head: bufio.NewReaderSize(nil, maxHead), kick: make(chan struct{}, 1)}
+	s := &shard{engine: e, poller: p, buf: make([]byte, readChunk), head: bufio.NewReaderSize(nil, maxHead), kick: make(chan struct{}, 1), yield: runtime.Gosched}
 	s.valve.init(&e.cfg, e.started)
 	s.room = func() bool { return s.cost.Load() < maxCost }
 	return s, nil
@@ -112,7 +114,9 @@ func (s *shard) read(c *shardConn, broken bool) {
 	n, errno := sysRead(c.fd, s.buf)
 	if n > 0 && errno == 0 {
 		c.vitals.seen.Store(s.engine.now.Load())
-		s.bytesIn += int64(n)
+		if c.upgraded {
+			s.bytesIn += int64(n)
+		}
 		c.corked = true
 	}
 	s.mu.Unlock()
@@ -121,8 +125,9 @@ func (s *shard) read(c *shardConn, broken bool) {
 	case errno != 0, n == 0:
 		c.lost()
 	default:
-		c.take(s.buf[:n])
-		c.uncork()
+		if c.take(s.buf[:n]) {
+			c.uncork()
+		}
 	}
 }
 
@@ -131,7 +136,9 @@ func (s *shard) add(fd int32) *shardConn {
 	for int(fd) >= len(s.conns) {
 		s.conns = append(s.conns, make([]*shardConn, max(64, len(s.conns)))...)
 	}
-	s.key++
+	if s.key++; s.key == 0 { // the listener's
+		s.key = 1
+	}
 	c := newShardConn(s, fd, s.key)
 	s.conns[fd] = c
 	s.count++
@@ -153,11 +160,13 @@ func (s *shard) adopt(fd int32, up upgraded) {
 	c.counted = true
 	s.mu.Unlock()
 	c.begin(up)
-	c.take(up.early)
-	c.uncork()
+	on := c.take(up.early)
+	if on {
+		c.uncork()
+	}
 	s.mu.Lock()
-	if c.waits == nil && !c.gone {
-		c.paused = false
+	if on {
+		c.paused = c.deafened()
 	}
 	err := c.register(syscall.EPOLL_CTL_ADD)
 	s.mu.Unlock()

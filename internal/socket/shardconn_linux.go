@@ -102,53 +102,57 @@ func (c *shardConn) begin(up upgraded) {
 	}
 	s.mu.Lock()
 	c.known = true
-	c.vitals.pinged = 0 // was the deadline of the request head
-	gone := c.gone
-	s.mu.Unlock()
-	if gone {
-		c.client.Disconnect()
-		return
+	c.vitals.pinged = 0  // was the deadline of the request head
+	over := c.end != nil // cut, or closed by the hub: nobody has told the hub
+	if !over {
+		e.wheel.schedule(&c.place, c, 0)
 	}
-	e.wheel.schedule(&c.place, c, 0)
+	s.mu.Unlock()
+	if over {
+		c.client.Disconnect()
+	}
 }
 
-// take handles input. It is the reader.
-func (c *shardConn) take(in []byte) {
+// take handles input. It is the reader, and reports whether it still is: when
+// the hub defers a message, another goroutine goes on with the connection.
+func (c *shardConn) take(in []byte) bool {
 	for len(in) > 0 {
 		switch {
 		case c.deaf:
-			return
+			return true
 		case !c.upgraded:
 			if in = c.takeHead(in); in == nil {
-				return
+				return true
 			}
 			continue
 		}
 		m, rest, ok, broken := c.frames.Next(in)
 		if broken != nil {
 			c.breach(broken)
-			return
+			return true
 		}
 		if !ok {
-			return
+			return true
 		}
 		in = rest
 		switch m.Op {
 		case wsframe.Text:
 			if !c.receive(m.Payload, in) {
-				return
+				return false
 			}
 		case wsframe.Ping: // WS-21
 			c.Send(wsframe.Append(nil, wsframe.Pong, m.Payload))
 		case wsframe.Close:
 			c.answerClose(m.Code)
-			return
+			return true
 		}
 	}
+	return true
 }
 
 // receive hands one message to the hub. It reports whether to go on with rest;
-// if not, the connection pauses until the hub is done (GEN-05).
+// if not, the connection writes what it has, and pauses until the hub is done
+// (GEN-05).
 func (c *shardConn) receive(message, rest []byte) bool {
 	s := c.shard
 	s.mu.Lock()
@@ -163,11 +167,15 @@ func (c *shardConn) receive(message, rest []byte) bool {
 		c.resumed = false
 		return true
 	}
-	c.paused = true
-	c.waits = &deferred{rest: append([]byte(nil), rest...)}
-	if c.place.thing != nil { // it is registered, or will be
-		c.register(syscall.EPOLL_CTL_MOD)
+	if c.gone {
+		return false
 	}
+	c.paused, c.corked = true, false
+	c.waits = &deferred{rest: append([]byte(nil), rest...)}
+	if c.out != nil {
+		c.writeOut()
+	}
+	c.register(syscall.EPOLL_CTL_MOD) // in vain before adopt has added it
 	return false
 }
 
@@ -183,18 +191,23 @@ func (c *shardConn) resume() {
 	}
 	c.waits = nil
 	c.corked = true
-	s.mu.Unlock()
 	s.engine.tasks.Go(func() {
-		c.take(waits.rest)
+		if !c.take(waits.rest) {
+			return
+		}
 		c.uncork()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if c.waits == nil {
-			c.paused = false
-			c.register(syscall.EPOLL_CTL_MOD)
-		}
+		c.paused = c.deafened()
+		c.register(syscall.EPOLL_CTL_MOD)
 	})
+	s.mu.Unlock() // not before: Run waits for the tasks once nothing is left
 }
+
+// deafened reports whether there is nothing left to read: behind its close frame
+// a peer says nothing but that it has ended, and may still read. shard.mu is
+// held.
+func (c *shardConn) deafened() bool { return c.end != nil && c.end.peerClosed }
 
 // breach ends a connection whose peer broke the protocol, as the portable
 // engine does.
@@ -226,9 +239,12 @@ func (c *shardConn) answerClose(code int) {
 		c.queue(wsframe.AppendClose(nil, code, ""))
 		s.engine.wheel.schedule(&c.place, c, c.end.since+1)
 	}
-	c.end.peerClosed = true
-	if c.out == nil {
+	c.end.peerClosed, c.paused = true, true
+	switch {
+	case c.out == nil:
 		c.finish()
+	case c.armed: // else the epoll set is told when the rest cannot be written at once
+		c.register(syscall.EPOLL_CTL_MOD)
 	}
 }
 
@@ -309,12 +325,15 @@ func (c *shardConn) check(now int64) {
 		}
 		e.wheel.schedule(&c.place, c, now+1)
 		return
-	case !c.known: // a request head has not come in time
+	case !c.counted: // its request head has not all come
 		if now >= c.vitals.pinged {
 			c.finish()
 			return
 		}
 		e.wheel.schedule(&c.place, c, c.vitals.pinged)
+		return
+	case !c.known: // begin is at work
+		e.wheel.schedule(&c.place, c, now+1)
 		return
 	}
 	do, again := c.vitals.judge(now, &e.cfg, c.client.Protocol(), c.client.App())

@@ -14,17 +14,30 @@ func (c *shardConn) Send(message []byte) {
 	c.push(message)
 }
 
-// Close ends the connection (hub.Conn, WS-34). The hub is told by a goroutine,
-// since it may be calling.
+// Close ends the connection (hub.Conn, WS-34), behind what is still queued for
+// the fan-out (GEN-04).
 func (c *shardConn) Close(code pusher.CloseCode, reason string, message []byte) {
 	s := c.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.end == nil && !c.gone {
-		c.shut(int(code), reason, message)
-		if c.known {
-			s.engine.tasks.Go(c.leaveHub)
-		}
+	switch {
+	case c.end != nil || c.gone:
+	case s.work.Load() > 0 && c.known:
+		s.closeLater(farewell{c, code, reason, message})
+	default:
+		c.close(code, reason, message)
+	}
+}
+
+// close ends the connection for the hub, which is told by a goroutine since it
+// may be calling. shard.mu is held.
+func (c *shardConn) close(code pusher.CloseCode, reason string, message []byte) {
+	if c.end != nil || c.gone {
+		return
+	}
+	c.shut(int(code), reason, message)
+	if c.known {
+		c.shard.engine.tasks.Go(c.leaveHub)
 	}
 }
 

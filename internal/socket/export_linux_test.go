@@ -1,0 +1,135 @@
+package socket
+
+import (
+	"net"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/belfryhq/belfry/internal/hub"
+)
+
+// What tests see of the Linux engine.
+
+// ConnSize is what the engine and the hub keep of a connection at least.
+const ConnSize = unsafe.Sizeof(shardConn{})
+
+// Few and YieldAfter are the fan-out's.
+const (
+	Few        = few
+	YieldAfter = yieldAfter
+)
+
+// Shards gives the engine's shards as outlets.
+func (e *Sharded) Shards() (all []hub.Outlet) {
+	for _, s := range e.shards {
+		all = append(all, s)
+	}
+	return all
+}
+
+// Load says how many connections each shard has.
+func (e *Sharded) Load() (all []int) {
+	for _, s := range e.shards {
+		s.mu.Lock()
+		all = append(all, s.count)
+		s.mu.Unlock()
+	}
+	return all
+}
+
+// Client gives the connection with a socket id, nil when there is none.
+func (e *Sharded) Client(id string) *hub.Client {
+	for _, s := range e.shards {
+		for c := range s.everyone {
+			if c := c.(*shardConn); c.state().Known && c.client.ID().String() == id {
+				return &c.client
+			}
+		}
+	}
+	return nil
+}
+
+// State is a connection's.
+type State struct {
+	FD                   int
+	Key                  uint32
+	Known, Armed, Paused bool
+	Waits                bool // for the hub
+	Pending              int
+}
+
+func (c *shardConn) state() State {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	state := State{FD: int(c.fd), Key: c.key, Known: c.known, Armed: c.armed, Paused: c.paused, Waits: c.waits != nil}
+	if c.out != nil {
+		state.Pending = c.out.size
+	}
+	return state
+}
+
+// StateOf gives a connection's state.
+func StateOf(c *hub.Client) State { return c.Conn().(*shardConn).state() }
+
+// OutletOf gives the shard of a connection.
+func OutletOf(c *hub.Client) hub.Outlet { return c.Conn().(*shardConn).shard }
+
+// OnYield has f called whenever a fan-out yields; call it before Run.
+func (e *Sharded) OnYield(f func()) {
+	for _, s := range e.shards {
+		s.yield = f
+	}
+}
+
+// Ready gives how many descriptors of a shard's epoll set are ready, waiting up
+// to ms milliseconds for one.
+func Ready(o hub.Outlet, ms int) int {
+	n, _ := syscall.EpollWait(o.(*shard).poller.fd, make([]syscall.EpollEvent, 64), ms)
+	return n
+}
+
+// Report has a shard handle an event as if the system reported it.
+func Report(o hub.Outlet, fd int, key, events uint32) {
+	o.(*shard).handle([]syscall.EpollEvent{{Events: events, Fd: int32(fd), Pad: int32(key)}})
+}
+
+// SetKey sets the key of the last connection of every shard.
+func (e *Sharded) SetKey(key uint32) {
+	for _, s := range e.shards {
+		s.mu.Lock()
+		s.key = key
+		s.mu.Unlock()
+	}
+}
+
+// SetSeq sets the number of the last message published to a topic.
+func SetSeq(o hub.Outlet, t *hub.Topic, seq uint32) { o.(*shard).seats(t).seq = seq }
+
+// Flags gives a descriptor's status flags.
+func Flags(fd int) int {
+	flags, _, _ := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFL, 0)
+	return int(flags)
+}
+
+// Under gives the TCP connection that was handed to the HTTP server.
+func Under(nc net.Conn) *net.TCPConn { return nc.(*handed).Conn.(*net.TCPConn) }
+
+// Deliver hands a connection to the HTTP server behind a listener.
+func Deliver(l net.Listener, nc net.Conn) { l.(*front).deliver(nc) }
+
+// UpgradeGone has a shard read the request head of a connection that has ended.
+func (e *Sharded) UpgradeGone(t testing.TB, head []byte) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(pair[1])
+	s := e.shards[0]
+	s.mu.Lock()
+	c := s.add(int32(pair[0]))
+	c.head = &partHead{address: "192.0.2.1:1"}
+	s.mu.Unlock()
+	c.lost()
+	c.take(head)
+}
