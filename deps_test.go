@@ -29,7 +29,8 @@ var layers = []struct {
 		"internal/filelock", "internal/logs", "internal/socket/wsframe"}},
 	{"engines", []string{"internal/hub", "internal/hook", "internal/broadcast", "internal/queue", "internal/identity", "internal/authz",
 		"internal/notify", "internal/ingest", "internal/dashboard", "internal/trace", "internal/appstore"}},
-	{"drivers", []string{"internal/hub/*cluster", "internal/hub/*test", "internal/broadcast/*cast", "internal/queue/*queue", "internal/queue/*test"}},
+	{"drivers", []string{"internal/hub/*cluster", "internal/hub/*test", "internal/broadcast/*cast", "internal/queue/*queue", "internal/queue/*test",
+		"internal/certs/*test"}},
 	{"readers", []string{"internal/gate", "internal/explain", "internal/doctor"}},
 	{"doors", []string{"internal/socket", "internal/api", "internal/web", "internal/console", "internal/ops", "internal/control"}},
 	{"assembly", []string{"server"}},
@@ -45,7 +46,7 @@ var layers = []struct {
 var thirdParty = map[string][]string{
 	"internal/filelock":         {"golang.org/x/sys"},
 	"internal/logs":             {"github.com/lmittmann/tint"},
-	"internal/certs":            {"github.com/caddyserver/certmagic", "go.uber.org/zap"},
+	"internal/certs":            {"github.com/caddyserver/certmagic", "github.com/mholt/acmez/", "go.uber.org/zap"},
 	"internal/store":            {"modernc.org/", "github.com/jackc/pgx/", "github.com/pressly/goose/"},
 	"internal/identity":         {"github.com/alexedwards/scs/", "github.com/golang-jwt/jwt/", "github.com/MicahParks/keyfunc/", "golang.org/x/crypto"},
 	"internal/authz":            {"cel.dev/"},

@@ -76,10 +76,13 @@ type Config struct {
 type TLS struct {
 	// CertFile and KeyFile are PEM files; they are read again when they change.
 	CertFile, KeyFile string
-	// Domains get certificates by themselves, kept in the data folder. Email and
-	// Directory are the ACME account's and authority's; default Let's Encrypt.
+	// Domains get certificates by themselves, kept in the data folder. Port 443
+	// of each must lead to Listen. Email and Directory are the ACME account's and
+	// authority's; default Let's Encrypt. CARoot is a PEM file with the root of a
+	// private authority; default the system's roots.
 	Domains          []string
 	Email, Directory string
+	CARoot           string
 }
 
 // Settings is the configuration that a running server can be asked about. Its
@@ -145,5 +148,6 @@ func (c *Config) validate() error {
 }
 
 func (t *TLS) certs(dir string, log *slog.Logger) certs.Config {
-	return certs.Config{CertFile: t.CertFile, KeyFile: t.KeyFile, Domains: t.Domains, Dir: dir, Email: t.Email, Directory: t.Directory, Logger: log}
+	return certs.Config{CertFile: t.CertFile, KeyFile: t.KeyFile, Domains: t.Domains, Dir: dir, Email: t.Email, Directory: t.Directory,
+		CARoot: t.CARoot, Logger: log}
 }

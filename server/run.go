@@ -76,6 +76,9 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, d := range doors {
 		parts.Go(d.name, d.serve)
 	}
+	if s.certs != nil {
+		parts.Go("certificates", func(ctx context.Context) error { return s.certs.Run(ctx, s.public.Addr()) })
+	}
 	s.state.Store(serving)
 	s.log.Info("serving", "address", s.public.Addr().String(), "metrics", addrText(s.private), "engine", s.socket.String(), "data", s.cfg.DataDir)
 
@@ -163,9 +166,6 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 func (s *Server) closeListeners() {
 	s.public.Close()
 	s.link.Close()
-	if s.certs != nil {
-		s.certs.Close()
-	}
 	if s.private != nil {
 		s.private.Close()
 	}

@@ -6,12 +6,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
-	"path/filepath"
-
-	"github.com/caddyserver/certmagic"
-	"go.uber.org/zap"
+	"net"
+	"strings"
+	"time"
 
 	"github.com/belfryhq/belfry"
 )
@@ -21,39 +19,53 @@ import (
 type Config struct {
 	// CertFile and KeyFile are PEM files; they are read again when they change.
 	CertFile, KeyFile string
-	// Domains get certificates by themselves, kept in the folder Dir. They must
-	// lead to this machine, and the listener must be reachable at port 443.
+	// Domains get certificates by themselves, kept in the folder Dir. The
+	// authority looks for this listener at port 443 of each.
 	Domains []string
 	Dir     string
 	// Email and Directory are the ACME account's and authority's; default no
 	// address and Let's Encrypt.
 	Email, Directory string
-	Logger           *slog.Logger // default: nothing is logged
+	// CARoot is a PEM file with the root of a private authority, by which its
+	// directory is known; default the system's roots.
+	CARoot string
+	Logger *slog.Logger // default: nothing is logged
+
+	retry time.Duration // the first wait for an authority that is out of reach; default 10 s
+	check time.Duration // how often certificates are looked at for renewal; default 10 min
 }
 
 // Validate gives every fault of the configuration.
 func (c *Config) Validate() error {
 	files := c.CertFile != "" || c.KeyFile != ""
+	var faults []error
 	switch {
 	case files && len(c.Domains) > 0:
-		return errors.New("TLS: give certificate files or domains, not both")
+		faults = append(faults, errors.New("TLS: give certificate files or domains, not both"))
 	case files && (c.CertFile == "" || c.KeyFile == ""):
-		return errors.New("TLS: a certificate file and a key file belong together")
+		faults = append(faults, errors.New("TLS: a certificate file and a key file belong together"))
 	case !files && len(c.Domains) == 0:
-		return errors.New("TLS: give certificate files or domains")
+		faults = append(faults, errors.New("TLS: give certificate files or domains"))
 	}
-	return nil
+	if c.Directory != "" && !strings.HasPrefix(c.Directory, "https://") {
+		faults = append(faults, errors.New("TLS: the authority's directory must be an https address"))
+	}
+	return errors.Join(faults...)
 }
 
-// Certificates are those of one listener.
+// Certificates are those of one listener. Open makes them; Run keeps them.
 type Certificates struct {
-	get    func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	source source
 	protos []string
-	close  func()
 }
 
-// Open reads the files, or begins to get certificates. Close ends what it
-// started.
+// source gives a certificate to each handshake and keeps it good until ctx ends.
+type source interface {
+	get(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	run(ctx context.Context, listener net.Addr) error
+}
+
+// Open reads the files. It asks no authority yet; Run does.
 func Open(cfg Config) (*Certificates, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -62,63 +74,31 @@ func Open(cfg Config) (*Certificates, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.CertFile == "" {
-		return acme(cfg)
+		a, err := openAuto(cfg)
+		if err != nil {
+			return nil, &belfry.Error{Code: belfry.CodeInvalid, Message: "TLS: cannot use the authority's root", Err: err,
+				Hint: "give the authority's root certificate as a PEM file that this user may read"}
+		}
+		return &Certificates{source: a, protos: []string{"acme-tls/1"}}, nil
 	}
-	f := &files{cert: cfg.CertFile, key: cfg.KeyFile, log: cfg.Logger}
-	if err := f.load(); err != nil {
+	f, err := openFiles(cfg.CertFile, cfg.KeyFile, cfg.Logger)
+	if err != nil {
 		return nil, &belfry.Error{Code: belfry.CodeInvalid, Message: "TLS: cannot use the certificate files", Err: err,
 			Hint: "give the certificate chain and its private key as PEM files that this user may read"}
 	}
-	return &Certificates{get: f.get, close: func() {}}, nil
+	return &Certificates{source: f}, nil
 }
 
 // TLS gives the listener's settings. HTTP/2 is not offered, since a WebSocket
 // needs its connection for itself.
 func (c *Certificates) TLS() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: append([]string{"http/1.1"}, c.protos...), GetCertificate: c.get}
+	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: append([]string{"http/1.1"}, c.protos...), GetCertificate: c.source.get}
 }
 
-// Close ends the renewal of certificates.
-func (c *Certificates) Close() { c.close() }
-
-// acme gets and renews certificates by itself, with the TLS-ALPN challenge on
-// the listener's own port.
-func acme(cfg Config) (*Certificates, error) {
-	var magic *certmagic.Config
-	cache := certmagic.NewCache(certmagic.CacheOptions{
-		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return magic, nil },
-		Logger:           zap.NewNop(),
-	})
-	magic = certmagic.New(cache, certmagic.Config{
-		Storage: &certmagic.FileStorage{Path: filepath.Join(cfg.Dir, "certificates")},
-		Logger:  zap.NewNop(),
-		OnEvent: report(cfg.Logger),
-	})
-	authority := cfg.Directory
-	if authority == "" {
-		authority = certmagic.LetsEncryptProductionCA
-	}
-	magic.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(magic, certmagic.ACMEIssuer{
-		CA: authority, Email: cfg.Email, Agreed: true, Logger: zap.NewNop(),
-	})}
-	ctx, cancel := context.WithCancel(context.Background())
-	if err := magic.ManageAsync(ctx, cfg.Domains); err != nil {
-		cancel()
-		cache.Stop()
-		return nil, fmt.Errorf("TLS: certificates for %v: %w", cfg.Domains, err)
-	}
-	return &Certificates{get: magic.GetCertificate, protos: []string{"acme-tls/1"}, close: func() { cancel(); cache.Stop() }}, nil
-}
-
-// report logs what becomes of certificates.
-func report(log *slog.Logger) func(context.Context, string, map[string]any) error {
-	return func(_ context.Context, event string, data map[string]any) error {
-		switch event {
-		case "cert_obtained":
-			log.Info("certificate obtained", "domain", data["identifier"], "renewal", data["renewal"])
-		case "cert_failed":
-			log.Error("certificate not obtained: it is tried again", "domain", data["identifier"], "error", data["error"])
-		}
-		return nil
-	}
+// Run gets and renews certificates until ctx ends. The listener at the given
+// address must be open and served with TLS already: an authority connects to
+// it. A certificate that cannot be had is logged and tried again, so that Run
+// gives no error of its own.
+func (c *Certificates) Run(ctx context.Context, listener net.Addr) error {
+	return c.source.run(ctx, listener)
 }

@@ -195,6 +195,7 @@ func serverConfig(cfg *config.Config) server.Config {
 			Domains:   cfg.TLS.Auto.Domains,
 			Email:     cfg.TLS.Auto.Email,
 			Directory: cfg.TLS.Auto.Directory,
+			CARoot:    cfg.TLS.Auto.CARoot,
 		}
 	}
 	return s

@@ -72,10 +72,13 @@ func (k *checker) tls() {
 	if files && auto {
 		k.fault("tls.auto.domains", "certificates come either from files or by themselves; keep cert_file and key_file, or auto")
 	}
-	for _, path := range []string{"tls.auto.email", "tls.auto.directory"} {
+	for _, path := range []string{"tls.auto.email", "tls.auto.directory", "tls.auto.ca_root"} {
 		if k.isSet(path) && !auto && !k.faults.has("tls.auto.domains") {
 			k.fault(path, "does nothing without tls.auto.domains; name the domains")
 		}
+	}
+	if d := t.Auto.Directory; d != "" && !strings.HasPrefix(d, "https://") && !k.faults.has("tls.auto.directory") {
+		k.fault("tls.auto.directory", "is not an https address, as an authority's must be; write https://…")
 	}
 	if e := t.Auto.Email; e != "" && (!strings.Contains(e, "@") || strings.ContainsAny(e, " <>")) {
 		k.fault("tls.auto.email", "is not an e-mail address; write name@example.com")

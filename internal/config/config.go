@@ -134,13 +134,16 @@ func (t *TLS) Enabled() bool { return t.CertFile != "" || len(t.Auto.Domains) > 
 
 // AutoTLS fetches certificates over ACME.
 type AutoTLS struct {
-	// Names to get certificates for; they must lead to this server, which must
-	// be reachable on port 443 or 80.
+	// Names to get certificates for. Port 443 of each must lead to this server,
+	// where the authority looks for it.
 	Domains []string `yaml:"domains" env:"BELFRY_TLS_DOMAINS" kind:"domain" example:"[\"ws.example.com\"]"`
 	// Address that the authority may write to.
 	Email string `yaml:"email" env:"BELFRY_TLS_EMAIL" example:"ops@example.com"`
 	// The authority's ACME directory; the default is Let's Encrypt.
 	Directory string `yaml:"directory" kind:"url" example:"https://acme-v02.api.letsencrypt.org/directory"`
+	// File with the root certificate of a private authority, PEM; the default
+	// is the system's roots.
+	CARoot string `yaml:"ca_root" env:"BELFRY_TLS_CA_ROOT" example:"/etc/belfry/ca.pem"`
 }
 
 // Delivery concerns outgoing webhooks.

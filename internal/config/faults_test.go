@@ -98,6 +98,8 @@ func TestFaultsOfTheFile(t *testing.T) {
 		{"wildcard", "tls: {auto: {domains: [\"*.a.test\"]}}\n", `1:24: tls.auto.domains[0]: "*.a.test" has a wildcard, for which no certificate can be fetched this way; name each host, or use cert_file and key_file`},
 		{"domain with a port", "tls: {auto: {domains: [\"a.test:443\"]}}\n", `1:24: tls.auto.domains[0]: "a.test:443" is not a host name; write it alone: ws.example.com`},
 		{"email alone", "tls: {auto: {email: a@b.test}}\n", `1:21: tls.auto.email: does nothing without tls.auto.domains; name the domains`},
+		{"root alone", "tls: {auto: {ca_root: ca.pem}}\n", `1:23: tls.auto.ca_root: does nothing without tls.auto.domains; name the domains`},
+		{"authority without TLS", "tls: {auto: {domains: [a.test], directory: \"http://ca.test/acme\"}}\n", `1:44: tls.auto.directory: is not an https address, as an authority's must be; write https://…`},
 
 		{"variable not set", app + "    name: \"${NOPE}\"\n", `5:11: apps[0].name: the variable NOPE is not set; set it, or write ${NOPE:-default}`},
 		{"open brace of a variable", "url: \"${NOPE\"\n", `1:6: url: a ${ without its }; write ${NAME}, or $${ for the characters themselves`},

@@ -31,6 +31,7 @@ func TestEmptyFileMeansDefaults(t *testing.T) {
 	}
 	got := none.Server
 	want := config.Server{
+		Engine:         "auto",
 		MaxConnections: belfry.Unlimited, HandshakesPerSecond: belfry.Unlimited, MaxMessageSize: 128 << 10, SendBuffer: 1 << 20,
 		PingAfter: 25 * time.Second, PingTimeout: 30 * time.Second, HandshakeTimeout: 10 * time.Second,
 		DrainWindow: 5 * time.Second, ShutdownGrace: 30 * time.Second,
