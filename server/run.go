@@ -84,7 +84,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 	select {
 	case <-ctx.Done():
-		s.log.Info("stopping", "why", context.Cause(ctx), "grace", s.cfg.ShutdownGrace)
+		s.log.Info("stopping", "why", context.Cause(ctx), "grace", s.cfg.ShutdownGrace.String())
 	case <-parts.Failed():
 		s.log.Error("stopping because a part of the server failed", "error", parts.Err())
 	}

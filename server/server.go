@@ -150,7 +150,7 @@ func (s *Server) routes() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
 		switch {
-		case hasPath(path, prefix, "app"):
+		case hasPath(path, "/", "app"), hasPath(path, prefix, "app"):
 			s.socket.ServeHTTP(w, r)
 		case hasPath(path, "/", "apps"), hasPath(path, prefix, "apps"):
 			rest.ServeHTTP(w, r)

@@ -28,12 +28,13 @@ type front struct {
 	l      *net.TCPListener
 	want   string // how a WebSocket's request begins
 
-	mu     sync.Mutex // guards all below
-	fd     int32      // a copy of the listener's descriptor, -1 when closed
-	ready  *sync.Cond // something is queued, or it is closed
-	queue  []net.Conn
-	plain  bool // the engine has stopped: the HTTP server accepts by itself
-	closed bool
+	mu         sync.Mutex // guards all below
+	complained int64      // second of the last complaint
+	fd         int32      // a copy of the listener's descriptor, -1 when closed
+	ready      *sync.Cond // something is queued, or it is closed
+	queue      []net.Conn
+	plain      bool // the engine has stopped: the HTTP server accepts by itself
+	closed     bool
 }
 
 // Listener takes the place of a TCP listener; any other it gives back.
@@ -70,7 +71,7 @@ func (f *front) watch(op int) {
 		return
 	}
 	for _, s := range f.engine.shards {
-		if err := s.poller.control(op, f.fd, syscall.EPOLLIN|epollExclusive, 0); err != nil && op == syscall.EPOLL_CTL_ADD {
+		if err := s.poller.control(op, f.fd, syscall.EPOLLIN|epollExclusive, 0); err != nil && op == syscall.EPOLL_CTL_ADD && !errors.Is(err, syscall.EEXIST) {
 			f.engine.cfg.Logger.Error("the engine cannot watch the listener", "error", err)
 		}
 	}
@@ -94,13 +95,27 @@ func (f *front) accept(s *shard) {
 			s.meet(int32(fd), addressOf(sa))
 		case errors.Is(err, syscall.ECONNABORTED), errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENOBUFS):
-			f.engine.cfg.Logger.Error("no connection can be taken: raise the limit of open files (ulimit -n, LimitNOFILE)", "error", err)
+			f.complain(err)
 			f.watch(syscall.EPOLL_CTL_DEL)
 			time.AfterFunc(100*time.Millisecond, func() { f.watch(syscall.EPOLL_CTL_ADD) })
 			return
 		default:
 			return
 		}
+	}
+}
+
+// complain logs, now and then, that connections have to wait.
+func (f *front) complain(err error) {
+	f.mu.Lock()
+	now := f.engine.now.Load()
+	again := f.complained != 0 && now < f.complained+10
+	if !again {
+		f.complained = now
+	}
+	f.mu.Unlock()
+	if !again {
+		f.engine.cfg.Logger.Error("no connection can be taken: raise the limit of open files (ulimit -n, LimitNOFILE)", "error", err)
 	}
 }
 

@@ -60,13 +60,13 @@ func testPaths(t *testing.T, open opening) {
 	odd.Keys = append(odd.Keys, belfry.Credential{Key: "a/b c", Secret: "s"})
 	b := listen(t, open, socket.Config{PathPrefix: "ws/"}, odd)
 	for _, path := range []string{"/ws/app/demo-key", "/ws/app/demo-key/", "/ws/app/%64emo-key?protocol=7", "/ws/app/a%2Fb%20c",
-		"/ws/app/demo-key?protocol=7&unknown=1&bad=%zz;;&", "/ws/app/demo-key?"} {
+		"/ws/app/demo-key?protocol=7&unknown=1&bad=%zz;;&", "/ws/app/demo-key?", "/app/demo-key"} {
 		p := b.open(path)
 		if m := p.message(); m.Event != "pusher:connection_established" {
 			t.Errorf("%s: %+v", path, m)
 		}
 	}
-	for _, path := range []string{"/", "/app/demo-key", "/ws/app", "/ws/app/", "/ws/app/demo-key/x", "/ws/application/demo-key"} {
+	for _, path := range []string{"/", "/ap/demo-key", "/ws/app", "/ws/app/", "/ws/app/demo-key/x", "/ws/application/demo-key"} {
 		p := b.dial()
 		p.write([]byte(request(path)))
 		if r := p.answer(); r.StatusCode != http.StatusNotFound {

@@ -98,9 +98,14 @@ func hasToken(h http.Header, name, token string) bool {
 }
 
 // appKey gives the key of {prefix}/app/{key}, percent-decoded; a trailing
-// slash is tolerated (WS-01).
+// slash is tolerated (WS-01). Without the prefix it is served too, since a
+// reverse proxy may have taken it off.
 func appKey(u *url.URL, prefix string) (key string, ok bool) {
-	raw, ok := strings.CutPrefix(u.EscapedPath(), prefix+"/app/")
+	path := u.EscapedPath()
+	raw, ok := strings.CutPrefix(path, prefix+"/app/")
+	if !ok {
+		raw, ok = strings.CutPrefix(path, "/app/")
+	}
 	if !ok {
 		return "", false
 	}
