@@ -132,11 +132,15 @@ var debugNames = map[hub.NoticeKind]string{
 }
 
 func (s *Server) opsConfig() ops.Config {
+	checks := []ops.Check{{Name: "data_folder", Run: s.checkDataFolder}, {Name: "realtime", Run: s.checkRealtime}}
+	if s.certs != nil {
+		checks = append(checks, ops.Check{Name: "certificates", Run: func(context.Context) error { return s.certs.Check() }})
+	}
 	return ops.Config{
 		Version: s.cfg.Version,
 		Logger:  s.log,
 		Unready: s.unready,
-		Checks:  []ops.Check{{Name: "data_folder", Run: s.checkDataFolder}, {Name: "realtime", Run: s.checkRealtime}},
+		Checks:  checks,
 		Hub:     s.hub.Stats,
 		Apps:    s.hub.Apps,
 		Sockets: s.socketStats,

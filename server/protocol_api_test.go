@@ -17,6 +17,14 @@ import (
 	"github.com/belfryhq/belfry/pusher"
 )
 
+// url is the address of everything HTTP.
+func (h *host) url() string {
+	if h.tls != nil {
+		return "https://" + h.addr
+	}
+	return "http://" + h.addr
+}
+
 // call makes a signed call of the HTTP API and gives its answer.
 func (h *host) call(app *belfry.App, method, path, query string, body any) (status int, answer string) {
 	h.t.Helper()
@@ -35,7 +43,7 @@ func (h *host) call(app *belfry.App, method, path, query string, body any) (stat
 	}
 	text := pusher.RequestText(method, path, pusher.ParseQuery(signed, false), false)
 	request, err := http.NewRequestWithContext(h.t.Context(), method,
-		"http://"+h.addr+path+"?"+signed+"&auth_signature="+pusher.Sign(app.Keys[0].Secret, text), bytes.NewReader(raw))
+		h.url()+path+"?"+signed+"&auth_signature="+pusher.Sign(app.Keys[0].Secret, text), bytes.NewReader(raw))
 	if err != nil {
 		h.t.Fatal(err)
 	}

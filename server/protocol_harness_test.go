@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -49,6 +50,7 @@ type host struct {
 	server *server.Server
 	addr   string
 	http   *http.Client
+	tls    *tls.Config // of its clients; nil on plain TCP
 }
 
 // serve runs a server with these apps until the test ends.
@@ -109,6 +111,9 @@ func (h *host) dial(app *belfry.App, target string, headers ...string) *wire {
 	conn, err := net.Dial("tcp", h.addr)
 	if err != nil {
 		h.t.Fatal(err)
+	}
+	if h.tls != nil {
+		conn = tls.Client(conn, h.tls)
 	}
 	h.t.Cleanup(func() { conn.Close() })
 	w := &wire{t: h.t, app: app, conn: conn, r: bufio.NewReader(conn)}

@@ -30,6 +30,7 @@ type auto struct {
 	log   *slog.Logger
 	roots *x509.CertPool // nil: the system's
 	magic atomic.Pointer[certmagic.Config]
+	cache atomic.Pointer[certmagic.Cache]
 	ready chan struct{} // closed when the kept certificates are loaded
 
 	mu     sync.Mutex // guards warned
@@ -75,7 +76,7 @@ func (a *auto) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	magic := a.magic.Load()
 	if magic == nil {
-		return nil, errors.New("the certificates are not loaded yet")
+		return nil, errNotLoaded
 	}
 	cert, err := magic.GetCertificate(hello)
 	if err != nil {
@@ -99,12 +100,33 @@ func (a *auto) missing(name string) {
 	}
 }
 
+func (a *auto) check() error {
+	cache := a.cache.Load()
+	if cache == nil {
+		return errNotLoaded
+	}
+	var faults []error
+	for _, domain := range a.cfg.Domains {
+		held := cache.AllMatchingCertificates(domain)
+		switch {
+		case len(held) == 0:
+			faults = append(faults, fmt.Errorf("there is no certificate for %s yet", domain))
+		case !slices.ContainsFunc(held, func(c certmagic.Certificate) bool { return !c.Expired() }):
+			faults = append(faults, fmt.Errorf("the certificate for %s has ended", domain))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+var errNotLoaded = errors.New("the certificates are not loaded yet")
+
 // run begins with the certificates that are kept, gets those that are not, and
 // leaves renewals to the cache.
 func (a *auto) run(ctx context.Context, listener net.Addr) error {
 	magic, first, cache := a.open(listener)
 	defer cache.Stop()
 	a.magic.Store(magic)
+	a.cache.Store(cache)
 	var kept, all sync.WaitGroup
 	for _, domain := range a.cfg.Domains {
 		kept.Add(1)

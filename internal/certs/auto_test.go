@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -128,6 +129,9 @@ func TestAnAuthorityThatIsDownIsAskedUntilItIsBack(t *testing.T) {
 			t.Errorf("the log does not say %q:\n%s", words, log.text.String())
 		}
 	}
+	if err := s.certs.Check(); err == nil || !strings.Contains(err.Error(), "no certificate for "+domain) {
+		t.Errorf("a check says %v", err)
+	}
 	if log.count("hint=") > 0 {
 		t.Error("there is a hint about the name while the authority is out of reach")
 	}
@@ -135,6 +139,9 @@ func TestAnAuthorityThatIsDownIsAskedUntilItIsBack(t *testing.T) {
 	log.await(t, obtained, 1)
 	if _, err := s.meet(domain, a.Roots()); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.certs.Check(); err != nil {
+		t.Errorf("a check says %v", err)
 	}
 }
 
@@ -202,6 +209,9 @@ func TestACertificateThatEndedWhileTheServerWasOff(t *testing.T) {
 	log.await(t, obtained, 1)
 	if _, err := s.meet(domain, a.Roots()); err == nil {
 		t.Fatal("a certificate that has ended is good")
+	}
+	if err := s.certs.Check(); err == nil || !strings.Contains(err.Error(), "has ended") {
+		t.Errorf("a check says %v", err)
 	}
 	s.close()
 	a.SetLife(time.Hour, 24*time.Hour)

@@ -63,6 +63,7 @@ type Certificates struct {
 type source interface {
 	get(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	run(ctx context.Context, listener net.Addr) error
+	check() error
 }
 
 // Open reads the files. It asks no authority yet; Run does.
@@ -102,3 +103,7 @@ func (c *Certificates) TLS() *tls.Config {
 func (c *Certificates) Run(ctx context.Context, listener net.Addr) error {
 	return c.source.run(ctx, listener)
 }
+
+// Check says which certificate is missing or has ended, nil when all are good.
+// It only looks, and may be called at any time.
+func (c *Certificates) Check() error { return c.source.check() }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -47,6 +48,13 @@ func openFiles(cert, key string, log *slog.Logger) (*files, error) {
 }
 
 func (f *files) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &f.loaded.Load().tls, nil }
+
+func (f *files) check() error {
+	if end := f.loaded.Load().tls.Leaf.NotAfter; time.Now().After(end) {
+		return fmt.Errorf("the certificate in %s ended on %s", f.cert, end.UTC().Format(time.DateTime))
+	}
+	return nil
+}
 
 func (f *files) run(ctx context.Context, _ net.Addr) error {
 	ticker := time.NewTicker(recheck)

@@ -239,10 +239,16 @@ func TestTheEndOfACertificateIsSpokenOfOnceADay(t *testing.T) {
 		if got := w.log.count("has ended"); got != 1 {
 			t.Errorf("said %d times on the day after that it has ended, want once", got)
 		}
+		if err := w.c.Check(); err == nil || !strings.Contains(err.Error(), w.cert) {
+			t.Errorf("a check of a certificate that has ended: %v", err)
+		}
 		w.renew(w.t, "third.test")
 		time.Sleep(25 * time.Hour)
 		if got := w.log.count("level=WARN"); got != 2 {
 			t.Errorf("%d warnings, want none after the renewal", got)
+		}
+		if err := w.c.Check(); err != nil {
+			t.Errorf("a check after the renewal: %v", err)
 		}
 	})
 }

@@ -134,6 +134,7 @@ func put(t testing.TB, path string, text []byte) {
 // site serves HTTP over TLS with certificates, until close.
 type site struct {
 	t       testing.TB
+	certs   *certs.Certificates
 	address string
 	stop    context.CancelFunc
 	server  *http.Server
@@ -159,7 +160,7 @@ func serve(t testing.TB, l net.Listener, cfg certs.Config) *site {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &site{t: t, address: l.Addr().String(), stop: stop, server: &http.Server{
+	s := &site{t: t, certs: c, address: l.Addr().String(), stop: stop, server: &http.Server{
 		Handler:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "served") }),
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 	}}
