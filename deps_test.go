@@ -60,7 +60,7 @@ var thirdParty = map[string][]string{
 	"internal/socket":           {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
 	"internal/ops":              {"github.com/prometheus/"},
 	"internal/bench":            {"golang.org/x/sys"},
-	"internal/config":           {"github.com/goccy/go-yaml", "github.com/joho/godotenv", "github.com/caarlos0/env/"},
+	"internal/config":           {"github.com/goccy/go-yaml"},
 	"internal/cli":              {"github.com/spf13/cobra", "github.com/spf13/pflag"},
 }
 

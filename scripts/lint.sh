@@ -9,6 +9,7 @@ if [ -n "$unformatted" ]; then
 	echo "gofmt would change:" "$unformatted" >&2
 	exit 1
 fi
+go mod tidy -diff >/dev/null || { echo "go mod tidy would change go.mod or go.sum" >&2; exit 1; }
 go mod verify >/dev/null
 go vet ./...
 go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
