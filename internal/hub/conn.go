@@ -21,3 +21,13 @@ func (c *Client) Joined(t *Topic) bool {
 	s := c.subscription(t.Name)
 	return s != nil && s.Topic == t
 }
+
+// EachTopic calls f for every topic that the client is subscribed to. f must
+// not call the hub.
+func (c *Client) EachTopic(f func(t *Topic)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.subs {
+		f(s.Topic)
+	}
+}

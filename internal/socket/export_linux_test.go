@@ -133,3 +133,10 @@ func (e *Sharded) UpgradeGone(t testing.TB, head []byte) {
 	c.lost()
 	c.take(head)
 }
+
+// Hold keeps a shard from writing until release is called.
+func Hold(o hub.Outlet) (release func()) {
+	s := o.(*shard)
+	s.mu.Lock()
+	return s.mu.Unlock
+}

@@ -157,8 +157,8 @@ func (s *shard) Publish(t *hub.Topic, d hub.Delivery) hub.Receipt {
 	}
 	cost := matched * len(d.Message)
 	s.work.Add(1)
+	s.bytes.Add(int64(len(d.Message)))
 	s.cost.Add(int64(cost))
-	s.enqueue(t, len(d.Message))
 	s.qmu.Lock()
 	s.queue = append(s.queue, job{seats: seats, delivery: d, seq: seats.seq, cost: cost})
 	s.qmu.Unlock()
@@ -283,9 +283,10 @@ func (s *shard) flushOnce() (more bool) {
 		s.spare = jobs
 		return false
 	}
-	cost := 0
+	bytes, cost := 0, 0
 	for i := range jobs {
 		j := &jobs[i]
+		bytes += len(j.delivery.Message)
 		cost += j.cost
 		if len(j.seats.batch) == 0 {
 			s.topics = append(s.topics, j.seats)
@@ -307,6 +308,7 @@ func (s *shard) flushOnce() (more bool) {
 	if cap(jobs) <= 4096 {
 		s.spare = jobs[:0]
 	}
+	s.bytes.Add(-int64(bytes))
 	s.cost.Add(-int64(cost))
 	s.work.Add(-int64(n))
 	if s.waiters.Load() > 0 {
@@ -318,7 +320,7 @@ func (s *shard) flushOnce() (more bool) {
 // deliver brings a topic's batch to its subscribers, in writes of up to
 // maxWrite bytes. s.mu is held, but for the moments in which it yields.
 func (s *shard) deliver(seats *shardSeats) {
-	batch, total := seats.batch, 0
+	batch := seats.batch
 	for len(batch) > 0 {
 		n, size := 0, 0
 		for n < len(batch) && (n == 0 || size+len(batch[n].delivery.Message) <= maxWrite) {
@@ -327,9 +329,7 @@ func (s *shard) deliver(seats *shardSeats) {
 		}
 		s.deliverJoined(seats, batch[:n], size)
 		batch = batch[n:]
-		total += size
 	}
-	s.enqueue(seats.topic, -total)
 	clear(seats.batch)
 	seats.batch = seats.batch[:0]
 	if cap(seats.batch) > 64 {

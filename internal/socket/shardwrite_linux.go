@@ -3,6 +3,7 @@ package socket
 import (
 	"syscall"
 
+	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/socket/wsframe"
 	"github.com/belfryhq/belfry/pusher"
 )
@@ -251,6 +252,9 @@ func (c *shardConn) tooSlow() {
 	c.setSize(size)
 	c.endWith(pusher.CloseOverCapacity, "this connection reads too slowly: too much was waiting for it")
 }
+
+// eachTopic implements stallable.
+func (c *shardConn) eachTopic(f func(t *hub.Topic)) { c.client.EachTopic(f) }
 
 // cutIfStalled implements stallable.
 func (c *shardConn) cutIfStalled(now int64) {

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,14 +21,19 @@ import (
 //     reads is far behind, with more than half of SendBuffer waiting. Those whose
 //     network buffers less than the others' catch up then; those that are too
 //     slow for good do not, and are cut at SendBuffer;
-//   - while more than a quarter of SendBuffer for each of them stands in the
-//     outlet's own queue, or more than that holds in all;
+//   - while the outlet's own queue is full, or holds more than an eighth of
+//     SendBuffer;
 //   - while more than MaxPending waits for all connections together;
-//   - while what other publishers were let in with, but have not published yet,
-//     might carry a subscriber over SendBuffer.
+//   - while that and what other publishers were let in with, but have not
+//     published yet, are more than an eighth of SendBuffer.
+//
+// The last two count all topics together, since one connection may subscribe to
+// them all: what is under way adds at most an eighth, once before the topics
+// that it goes to have gates and once for those that had none yet.
 //
 // Who lags is written down by a publish that finds such subscribers: the topic
-// has a gate then, which goes when they have caught up. A subscriber that has
+// has a gate then, which goes when they have caught up. One that comes to be far
+// behind gives a gate to each of its topics at once. A subscriber that has
 // stopped reading holds nobody up but, if it is most of its topic, for a few
 // seconds: while publishers wait, one that gets nothing written for stallAfter
 // is cut.
@@ -69,14 +75,15 @@ type valve struct {
 	pending atomic.Int64 // bytes waiting for all connections
 	waiters atomic.Int32 // publishers that wait for room
 	gates   atomic.Int32 // topics with a gate
-	// room, if set, tells whether the outlet's own queue has room; it is called
-	// with mu held.
-	room func() bool
+	// queue, if set, tells how many bytes are in the outlet's own queue, and
+	// whether it is full; it is called with mu held.
+	queue func() (bytes int, full bool)
 
 	mu       sync.Mutex // guards all below
 	stopped  bool
 	laggards map[*lag]struct{}
 	flows    map[*hub.Topic]*flow
+	reserved int           // bytes reserved and not yet released
 	released int64         // how many reservations ended
 	wanted   bool          // a publisher found no room since the last watch
 	changed  chan struct{} // closed when there may be room again
@@ -104,14 +111,15 @@ type stallable interface {
 	// cutIfStalled cuts the connection if much waits for it and nothing of it was
 	// written for stallAfter; now is the engine's second.
 	cutIfStalled(now int64)
+	// eachTopic gives the topics that the connection is subscribed to; its lock
+	// is held.
+	eachTopic(f func(t *hub.Topic))
 }
 
-// flow is what the valve keeps of a topic while publishing to it is held back,
-// or reserved.
+// flow is what the valve keeps of a topic while publishing to it is held back:
+// its gate.
 type flow struct {
-	reserved int    // bytes reserved and not yet released
-	queued   int    // bytes in the outlet's own queue
-	laggards []*lag // who lagged at the last publish; nil without a gate
+	laggards []*lag // who lagged at the last publish
 	of       int    // how many subscribers there were
 }
 
@@ -148,7 +156,7 @@ func (v *valve) Reserve(ctx context.Context, t *hub.Topic, size int) error {
 	v.mu.Lock()
 	state := v.admits(t, size)
 	if state == free {
-		v.flow(t).reserved += size
+		v.reserved += size
 	}
 	v.mu.Unlock()
 	switch err := ctx.Err(); {
@@ -156,7 +164,7 @@ func (v *valve) Reserve(ctx context.Context, t *hub.Topic, size int) error {
 		return nil
 	case err == nil:
 		return v.await(ctx, t, size)
-	case state == tight:
+	case state == tight, state == taken:
 		return hub.ErrTight
 	default:
 		return err
@@ -179,7 +187,7 @@ func (v *valve) await(ctx context.Context, t *hub.Topic, size int) error {
 			timer.Reset(moment)
 		}
 		if state == free || state == tight && lingered || state == taken && stuck {
-			v.flow(t).reserved += size
+			v.reserved += size
 			v.mu.Unlock()
 			return nil
 		}
@@ -201,19 +209,22 @@ func (v *valve) admits(t *hub.Topic, size int) room {
 		return free
 	}
 	state := free
-	f := v.flows[t]
-	if f != nil && f.laggards != nil {
+	if f := v.flows[t]; f != nil {
 		if state = v.look(f); state == free {
-			v.ungate(t, f)
+			v.ungate(t)
 		}
 	}
-	if v.pending.Load() > int64(v.cfg.MaxPending) || v.room != nil && !v.room() ||
-		f != nil && f.queued > 0 && f.queued+size > v.cfg.SendBuffer/4 {
+	queued, stuffed := 0, false
+	if v.queue != nil {
+		queued, stuffed = v.queue()
+	}
+	underway := v.cfg.SendBuffer / 8
+	if stuffed || queued > underway || v.pending.Load() > int64(v.cfg.MaxPending) {
 		state = full
 	}
 	if state == full {
 		v.wanted = true
-	} else if f != nil && f.reserved > 0 && f.reserved+size > v.cfg.SendBuffer/4 {
+	} else if v.reserved > 0 && queued+v.reserved+size > underway {
 		state = taken
 	}
 	return state
@@ -242,16 +253,11 @@ func (v *valve) look(f *flow) room {
 }
 
 // Release ends a reservation (hub.Outlet).
-func (v *valve) Release(t *hub.Topic, size int) {
+func (v *valve) Release(_ *hub.Topic, size int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	f := v.flows[t]
-	if f == nil {
-		return
-	}
-	f.reserved -= size
+	v.reserved -= size
 	v.released++
-	v.forget(t, f)
 	v.wakeLocked()
 }
 
@@ -261,54 +267,39 @@ func (v *valve) gate(t *hub.Topic, held bool, of int, collect func(into []*lag) 
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !held {
-		if f := v.flows[t]; f != nil && f.laggards != nil {
-			v.ungate(t, f)
+		if v.flows[t] != nil {
+			v.ungate(t)
 			v.wakeLocked()
 		}
 		return
 	}
-	f := v.flow(t)
-	if f.laggards == nil {
-		f.laggards = []*lag{}
+	f := v.flows[t]
+	if f == nil {
+		f = &flow{}
+		v.flows[t] = f
 		v.gates.Add(1)
 	}
 	f.laggards, f.of = collect(f.laggards[:0]), of
 }
 
-// enqueue notes that n more bytes for each subscriber of a topic wait in the
-// outlet's own queue, or, below zero, were taken from it.
-func (v *valve) enqueue(t *hub.Topic, n int) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	f := v.flow(t)
-	f.queued += n
-	v.forget(t, f)
-	if n < 0 {
-		v.wakeLocked()
-	}
-}
-
-func (v *valve) ungate(t *hub.Topic, f *flow) {
-	f.laggards = nil
-	v.gates.Add(-1)
-	v.forget(t, f)
-}
-
-// flow gives a topic's flow, made if there is none. v.mu is held.
-func (v *valve) flow(t *hub.Topic) *flow {
+// warn has the next publish to a topic look at l, whatever it found last. v.mu
+// is held.
+func (v *valve) warn(t *hub.Topic, l *lag) {
 	f := v.flows[t]
 	if f == nil {
-		f = &flow{}
+		f = &flow{of: math.MaxInt32} // the next publish counts
 		v.flows[t] = f
+		v.gates.Add(1)
 	}
-	return f
+	if !slices.Contains(f.laggards, l) {
+		f.laggards = append(f.laggards, l)
+	}
 }
 
-// forget lets go of a flow that says nothing any more. v.mu is held.
-func (v *valve) forget(t *hub.Topic, f *flow) {
-	if f.reserved <= 0 && f.queued <= 0 && f.laggards == nil {
-		delete(v.flows, t)
-	}
+// ungate takes a topic's gate away. v.mu is held.
+func (v *valve) ungate(t *hub.Topic) {
+	delete(v.flows, t)
+	v.gates.Add(-1)
 }
 
 // set notes that n bytes wait for a connection. What one that is closing has
@@ -339,6 +330,9 @@ func (v *valve) set(l *lag, n int, closing bool) {
 		v.laggards[l] = struct{}{}
 	case after == none:
 		delete(v.laggards, l)
+	}
+	if after == far {
+		l.conn.eachTopic(func(t *hub.Topic) { v.warn(t, l) })
 	}
 	if after < before {
 		v.wakeLocked()
@@ -380,8 +374,8 @@ func (v *valve) watch(now int64, all func(yield func(stallable) bool)) {
 		}
 	}
 	for t, f := range v.flows {
-		if f.laggards != nil && v.look(f) == free {
-			v.ungate(t, f)
+		if v.look(f) == free {
+			v.ungate(t)
 		}
 	}
 	v.wakeLocked() // who still waits sets wanted again

@@ -4,6 +4,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/socket/wsframe"
 	"github.com/belfryhq/belfry/pusher"
 )
@@ -157,6 +158,9 @@ func (c *conn) setPending(n int) {
 	c.pending = n
 	c.engine.outlet.set(&c.lag, n, c.closing)
 }
+
+// eachTopic implements stallable.
+func (c *conn) eachTopic(f func(t *hub.Topic)) { c.client.EachTopic(f) }
 
 // cutIfStalled implements stallable.
 func (c *conn) cutIfStalled(now int64) {
