@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"strings"
+
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/pusher"
 )
@@ -64,7 +66,19 @@ func (c *Client) verify(s *belfry.App, req pusher.Subscribe, kind pusher.Kind) *
 	if req.HasData && !kind.Is(pusher.Presence) && pusher.Verify(secrets, pusher.ChannelText(id, req.Channel, "", false), signature) {
 		return nil
 	}
-	return refusef(pusher.AuthError, "invalid signature: expected the HMAC-SHA256, in lower-case hex, of %s", quote(text))
+	return mismatch(text)
+}
+
+// mismatch refuses a signature and shows the client the string that was to be
+// signed, all of which the client sent (GEN-06).
+func mismatch(text string) *refusedSub {
+	const most = 4 << 10
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	r := refusef(pusher.AuthError, "invalid signature: expected the HMAC-SHA256, in lower-case hex, of %s", pusher.AppendString(nil, text))
+	r.log = "invalid signature"
+	return r
 }
 
 // credentials parts "key:signature" and finds the key's secrets (AUTH-06).

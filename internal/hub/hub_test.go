@@ -205,3 +205,24 @@ func TestWatchlist(t *testing.T) {
 		}
 	})
 }
+
+// What a member says of itself is for the client that sent it, not for logs.
+func TestRefusalsTellObserversNoData(t *testing.T) {
+	w := newWorld(nil)
+	a := hubtest.Connect(t, w.Hub, key)
+	a.SubscribeAs(key, "another-secret", "presence-room", `{"user_id":"7","user_info":{"mail":"ada@example.test"}}`)
+	if got := a.Expect(pusher.EventSubscriptionError).Text(); !strings.Contains(got, "ada@example.test") {
+		t.Errorf("the client does not see the string to sign: %s", got)
+	}
+	data := `{"id":"7","user_info":{"mail":"ada@example.test"}}`
+	a.Say(fmt.Sprintf(`{"event":"pusher:signin","data":{"auth":"%s:bad","user_data":%q}}`, key, data))
+	told := w.notices.Take(hub.NoticeRefused)
+	if len(told) != 2 {
+		t.Fatalf("%d refusals told", len(told))
+	}
+	for _, n := range told {
+		if strings.Contains(n.Text, "ada@") || !strings.Contains(n.Text, "invalid signature") {
+			t.Errorf("observers are told %q", n.Text)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/belfryhq/belfry"
@@ -11,10 +12,13 @@ import (
 type refusedSub struct {
 	kind pusher.RefusalType
 	text string
+	// log is what observers are told in the place of text, which may hold the
+	// member's own data; empty when it does not.
+	log string
 }
 
 func refusef(kind pusher.RefusalType, format string, args ...any) *refusedSub {
-	return &refusedSub{kind, fmt.Sprintf(format, args...)}
+	return &refusedSub{kind: kind, text: fmt.Sprintf(format, args...)}
 }
 
 // subscribe handles pusher:subscribe (section 2.2).
@@ -63,7 +67,7 @@ func (c *Client) again(sub *Subscription) {
 // (CH-13).
 func (c *Client) refuse(channel string, r *refusedSub) {
 	c.app.counters.denied.Add(1)
-	c.app.notice(Notice{Kind: NoticeRefused, Channel: channel, Socket: c.id.String(), Text: r.text})
+	c.app.notice(Notice{Kind: NoticeRefused, Channel: channel, Socket: c.id.String(), Text: cmp.Or(r.log, r.text)})
 	frames := c.app.settings.Load().Compat.Refusal
 	encryptedJava := c.java && pusher.KindOf(channel).Is(pusher.Encrypted) // CH-53
 	if frames != "error" && !encryptedJava {

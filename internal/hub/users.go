@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -37,11 +38,12 @@ type user struct {
 // signin handles pusher:signin (section 4.1).
 func (c *Client) signin(m pusher.Message) {
 	s := c.app.settings.Load()
-	refuse := func(text string) {
+	deny := func(r *refusedSub) {
 		c.app.counters.denied.Add(1)
-		c.app.notice(Notice{Kind: NoticeRefused, Socket: c.id.String(), Text: "sign-in: " + text})
-		c.fail(pusher.CloseUnauthorized, "sign-in refused: %s", text) // the connection stays (USER-04)
+		c.app.notice(Notice{Kind: NoticeRefused, Socket: c.id.String(), Text: "sign-in: " + cmp.Or(r.log, r.text)})
+		c.fail(pusher.CloseUnauthorized, "sign-in refused: %s", r.text) // the connection stays (USER-04)
 	}
+	refuse := func(text string) { deny(&refusedSub{text: text}) }
 	req, err := pusher.ParseSignin(m)
 	if err != nil {
 		refuse(err.Error())
@@ -49,11 +51,11 @@ func (c *Client) signin(m pusher.Message) {
 	}
 	secrets, signature, refusal := credentials(s, req.Auth)
 	if refusal != nil {
-		refuse(refusal.text)
+		deny(refusal)
 		return
 	}
 	if text := pusher.UserText(c.id.String(), req.UserData); !pusher.Verify(secrets, text, signature) {
-		refuse("invalid signature: expected the HMAC-SHA256, in lower-case hex, of " + quote(text))
+		deny(mismatch(text))
 		return
 	}
 	maxID := s.Limits.UserID
