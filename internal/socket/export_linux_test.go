@@ -14,10 +14,11 @@ import (
 // ConnSize is what the engine and the hub keep of a connection at least.
 const ConnSize = unsafe.Sizeof(shardConn{})
 
-// Few and YieldAfter are the fan-out's.
+// What the fan-out goes by.
 const (
 	Few        = few
 	YieldAfter = yieldAfter
+	Aging      = aging
 )
 
 // Shards gives the engine's shards as outlets.

@@ -48,8 +48,32 @@ type job struct {
 	cost     int
 }
 
-// newer reports whether message a was published after b, over the wrap.
+// newer reports whether message a was published after b, over the wrap. They are
+// less than half of all numbers apart, for which age provides.
 func newer(a, b uint32) bool { return int32(a-b) > 0 }
+
+// aging is after how many messages of a topic its subscribers' marks are
+// renewed: far more than are ever queued.
+const aging = 1 << 29
+
+// age renews the marks of those who came long ago, which are of no use but to
+// say so.
+func (s *shard) age(seats *shardSeats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := seats.seq - aging
+	renew := func(mark *uint32) {
+		if !newer(*mark, old) {
+			*mark = old
+		}
+	}
+	renew(&seats.last)
+	for i := range seats.all {
+		if seats.all[i].sub != nil {
+			renew(&seats.all[i].sub.Mark)
+		}
+	}
+}
 
 func (s *shard) seats(t *hub.Topic) *shardSeats {
 	seats, _ := t.Slots[s.slot].(*shardSeats)
@@ -142,7 +166,9 @@ func (s *shard) Publish(t *hub.Topic, d hub.Delivery) hub.Receipt {
 	if seats == nil || seats.live == 0 {
 		return hub.Receipt{}
 	}
-	seats.seq++
+	if seats.seq++; seats.seq%aging == 0 {
+		s.age(seats)
+	}
 	if seats.live <= few && s.work.Load() == 0 && s.mu.TryLock() {
 		if s.work.Load() == 0 {
 			r := s.direct(seats, &d)
@@ -350,7 +376,7 @@ func (s *shard) deliverJoined(seats *shardSeats, jobs []*job, size int) {
 		}
 	}
 	skips := s.skips(jobs)
-	first, newest := jobs[0].seq, jobs[len(jobs)-1].seq
+	first := jobs[0].seq
 	var l lagging
 	seats.running = true
 	// The list may grow while the fan-out yields: those who came are newer than
@@ -370,14 +396,10 @@ func (s *shard) deliverJoined(seats *shardSeats, jobs []*job, size int) {
 			continue
 		}
 		message := joined
-		if !newer(first, seats.last) || skips.concerns(seat.conn) {
-			// Somebody joined in the middle of the batch, or a message leaves
-			// this one out.
-			if newer(newest, seat.sub.Mark) {
-				message = pick(jobs, seat)
-			} else {
-				message = nil
-			}
+		if !newer(first, seats.last) && !newer(first, seat.sub.Mark) || skips.concerns(seat.conn) {
+			// It joined in the middle of the batch, or behind it, or a message
+			// leaves it out.
+			message = pick(jobs, seat)
 		}
 		if len(message) > 0 && seat.conn.push(message) == waiting {
 			l.count(seat.conn)

@@ -21,15 +21,12 @@ import (
 //     reads is far behind, with more than half of SendBuffer waiting. Those whose
 //     network buffers less than the others' catch up then; those that are too
 //     slow for good do not, and are cut at SendBuffer;
+//   - while more than MaxPending waits for all connections together;
 //   - while the outlet's own queue is full, or holds more than an eighth of
 //     SendBuffer;
-//   - while more than MaxPending waits for all connections together;
-//   - while that and what other publishers were let in with, but have not
-//     published yet, are more than an eighth of SendBuffer.
-//
-// The last two count all topics together, since one connection may subscribe to
-// them all: what is under way adds at most an eighth, once before the topics
-// that it goes to have gates and once for those that had none yet.
+//   - while that queue and what other publishers were let in with, but have not
+//     published yet, are more than an eighth of SendBuffer together. Both count
+//     over all topics, since one connection may subscribe to them all.
 //
 // Who lags is written down by a publish that finds such subscribers: the topic
 // has a gate then, which goes when they have caught up. One that comes to be far
