@@ -30,10 +30,7 @@ func sysWrite(fd int32, b []byte) (int, syscall.Errno) {
 	return int(n), err
 }
 
-const (
-	epollExclusive = 1 << 28
-	epollBroken    = syscall.EPOLLHUP | syscall.EPOLLERR
-)
+const epollBroken = syscall.EPOLLHUP | syscall.EPOLLERR
 
 // poller is an epoll set that a goroutine waits for without holding a thread:
 // the set's own descriptor waits in Go's poller.
@@ -88,10 +85,10 @@ func (p *poller) close() {
 	p.file.Close()
 }
 
-// control adds, changes or removes a descriptor. key comes back with its events
-// beside the descriptor, to tell it from an earlier one of the same number.
-func (p *poller) control(op int, fd int32, events uint32, key uint32) error {
-	return syscall.EpollCtl(p.fd, op, int(fd), &syscall.EpollEvent{Events: events, Fd: fd, Pad: int32(key)})
+// control adds, changes or removes a descriptor. place and key come back with
+// its events.
+func (p *poller) control(op int, fd int32, events uint32, place int32, key uint32) error {
+	return syscall.EpollCtl(p.fd, op, int(fd), &syscall.EpollEvent{Events: events, Fd: place, Pad: int32(key)})
 }
 
 // dup copies the descriptor of a connection or listener. The copy belongs to

@@ -54,6 +54,7 @@ func (e *Sharded) Client(id string) *hub.Client {
 // State is a connection's.
 type State struct {
 	FD                   int
+	Index                int32
 	Key                  uint32
 	Known, Armed, Paused bool
 	Waits                bool // for the hub
@@ -63,7 +64,7 @@ type State struct {
 func (c *shardConn) state() State {
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
-	state := State{FD: int(c.fd), Key: c.key, Known: c.known, Armed: c.armed, Paused: c.paused, Waits: c.waits != nil}
+	state := State{FD: int(c.fd), Index: c.index, Key: c.key, Known: c.known, Armed: c.armed, Paused: c.paused, Waits: c.waits != nil}
 	if c.out != nil {
 		state.Pending = c.out.size
 	}
@@ -91,8 +92,8 @@ func Ready(o hub.Outlet, ms int) int {
 }
 
 // Report has a shard handle an event as if the system reported it.
-func Report(o hub.Outlet, fd int, key, events uint32) {
-	o.(*shard).handle([]syscall.EpollEvent{{Events: events, Fd: int32(fd), Pad: int32(key)}})
+func Report(o hub.Outlet, index int32, key, events uint32) {
+	o.(*shard).handle([]syscall.EpollEvent{{Events: events, Fd: index, Pad: int32(key)}})
 }
 
 // SetKey sets the key of the last connection of every shard.

@@ -63,24 +63,25 @@ func setSendBuffer(fd int32) {
 	syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, kernelBuffer)
 }
 
-// watch adds the listener to every shard's epoll set, or removes it.
+// watch adds the listener to the first shard's epoll set, or removes it. In all
+// of them, each connection would wake every shard, and the quickest would have
+// them all.
 func (f *front) watch(op int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fd < 0 {
 		return
 	}
-	for _, s := range f.engine.shards {
-		if err := s.poller.control(op, f.fd, syscall.EPOLLIN|epollExclusive, 0); err != nil && op == syscall.EPOLL_CTL_ADD && !errors.Is(err, syscall.EEXIST) {
-			f.engine.cfg.Logger.Error("the engine cannot watch the listener", "error", err)
-		}
+	if err := f.engine.shards[0].poller.control(op, f.fd, syscall.EPOLLIN, 0, 0); err != nil && op == syscall.EPOLL_CTL_ADD {
+		f.engine.cfg.Logger.Error("the engine cannot watch the listener", "error", err)
 	}
 }
 
 // is reports whether an event is the listener's; connections have keys from 1.
 func (f *front) is(ev *syscall.EpollEvent) bool { return ev.Pad == 0 }
 
-// accept takes the connections that have come.
+// accept takes the connections that have come, and deals them to the shards. It
+// is the reader of s.
 func (f *front) accept(s *shard) {
 	for range 64 {
 		f.mu.Lock()
@@ -92,7 +93,10 @@ func (f *front) accept(s *shard) {
 		f.mu.Unlock()
 		switch {
 		case err == nil:
-			s.meet(int32(fd), addressOf(sa))
+			home := f.engine.next()
+			if c := home.meet(int32(fd), addressOf(sa)); c != nil && home == s {
+				s.read(c, false) // mostly the request is here already
+			}
 		case errors.Is(err, syscall.ECONNABORTED), errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENOBUFS):
 			f.complain(err)
@@ -119,14 +123,14 @@ func (f *front) complain(err error) {
 	}
 }
 
-// meet takes a new connection in and reads its request head.
-func (s *shard) meet(fd int32, address string) {
+// meet takes a new connection in, whose request head is to be read; nil when
+// that is not possible. s.mu is held, and given up.
+func (s *shard) meet(fd int32, address string) *shardConn {
 	e := s.engine
-	s.mu.Lock()
 	if s.stopping {
 		s.mu.Unlock()
 		syscall.Close(int(fd))
-		return
+		return nil
 	}
 	c := s.add(fd)
 	c.head = &partHead{address: address}
@@ -137,9 +141,9 @@ func (s *shard) meet(fd int32, address string) {
 	if err != nil {
 		e.cfg.Logger.Error("the engine cannot watch a connection", "error", err)
 		c.lost()
-		return
+		return nil
 	}
-	s.read(c, false) // mostly the request is here already
+	return c
 }
 
 // takeHead takes in what has come of a request head. It gives the rest when the
@@ -209,7 +213,7 @@ func (c *shardConn) handOver(read []byte) {
 		s.mu.Unlock()
 		return
 	}
-	s.poller.control(syscall.EPOLL_CTL_DEL, c.fd, 0, 0)
+	s.poller.control(syscall.EPOLL_CTL_DEL, c.fd, 0, 0, 0)
 	s.forget(c)
 	s.mu.Unlock()
 	nc, err := toNetConn(c.fd)

@@ -26,7 +26,8 @@ type shard struct {
 	head *bufio.Reader // for request heads
 
 	mu       sync.Mutex   // guards all below, and every connection's state
-	conns    []*shardConn // by descriptor
+	conns    []*shardConn // by index
+	free     []int32      // indices of none
 	count    int
 	key      uint32 // of the next connection
 	stopping bool
@@ -91,12 +92,9 @@ func (s *shard) handle(events []syscall.EpollEvent) {
 }
 
 // find gives the connection that an event is about; nil when it is gone, and
-// its descriptor perhaps another's by now. s.mu is held.
-func (s *shard) find(fd int32, key uint32) *shardConn {
-	if int(fd) >= len(s.conns) {
-		return nil
-	}
-	if c := s.conns[fd]; c != nil && c.key == key {
+// its index perhaps another's by now. s.mu is held.
+func (s *shard) find(index int32, key uint32) *shardConn {
+	if c := s.conns[index]; c != nil && c.key == key {
 		return c
 	}
 	return nil
@@ -134,21 +132,32 @@ func (s *shard) read(c *shardConn, broken bool) {
 
 // add gives a descriptor a place in the shard. s.mu is held.
 func (s *shard) add(fd int32) *shardConn {
-	for int(fd) >= len(s.conns) {
-		s.conns = append(s.conns, make([]*shardConn, max(64, len(s.conns)))...)
-	}
 	if s.key++; s.key == 0 { // the listener's
 		s.key = 1
 	}
 	c := newShardConn(s, fd, s.key)
-	s.conns[fd] = c
+	if last := len(s.free) - 1; last >= 0 {
+		c.index = s.free[last]
+		s.free = s.free[:last]
+		s.conns[c.index] = c
+	} else {
+		c.index = int32(len(s.conns))
+		s.conns = append(s.conns, c)
+	}
 	s.count++
 	return c
 }
 
-// adopt serves an upgraded connection, which was counted in.
+// remove takes the connection's place away. s.mu is held.
+func (s *shard) remove(c *shardConn) {
+	s.conns[c.index] = nil
+	s.free = append(s.free, c.index)
+	s.count--
+}
+
+// adopt serves an upgraded connection, which was counted in. s.mu is held, and
+// given up.
 func (s *shard) adopt(fd int32, up upgraded) {
-	s.mu.Lock()
 	if s.stopping {
 		s.mu.Unlock()
 		syscall.Close(int(fd))

@@ -25,7 +25,8 @@ type shardConn struct {
 	head   *partHead         // the reader's: a request head that has not all come; nil after
 	waits  *deferred         // input that waits for the hub; nil when none does
 	fd     int32
-	key    uint32
+	index  int32  // in shard.conns
+	key    uint32 // tells the connection from an earlier one with its index
 
 	upgraded bool // the reader's: the request head is over
 	deaf     bool // the reader's: the peer broke the protocol
@@ -77,7 +78,7 @@ func (c *shardConn) register(op int) error {
 	if c.armed {
 		events |= syscall.EPOLLOUT
 	}
-	return c.shard.poller.control(op, c.fd, events, c.key)
+	return c.shard.poller.control(op, c.fd, events, c.index, c.key)
 }
 
 // begin brings an upgraded connection to the hub, or refuses it (WS-04, WS-34).
@@ -295,8 +296,7 @@ func (c *shardConn) finish() {
 // forget takes a connection out of the shard. s.mu is held.
 func (s *shard) forget(c *shardConn) {
 	c.gone = true
-	s.conns[c.fd] = nil
-	s.count--
+	s.remove(c)
 	if c.end == nil {
 		c.end = &ending{since: s.engine.now.Load()}
 	}

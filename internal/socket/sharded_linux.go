@@ -93,8 +93,19 @@ func (e *Sharded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.next().adopt(fd, up)
 }
 
-// next gives the shard that the next connection goes to.
-func (e *Sharded) next() *shard { return e.shards[e.deal.Add(1)%uint32(len(e.shards))] }
+// next gives the shard that the next connection goes to, locked: they have
+// their turns, but for one whose lock somebody has.
+func (e *Sharded) next() *shard {
+	turn, n := e.deal.Add(1), uint32(len(e.shards))
+	for i := range n {
+		if s := e.shards[(turn+i)%n]; s.mu.TryLock() {
+			return s
+		}
+	}
+	s := e.shards[turn%n]
+	s.mu.Lock()
+	return s
+}
 
 // Run serves the shards and looks after all connections once a second, as the
 // portable engine does.

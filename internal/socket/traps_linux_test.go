@@ -306,8 +306,8 @@ func TestStalledReadersHangNobody(t *testing.T) {
 	}
 }
 
-// What the system reported of a descriptor that is closed by now does not reach
-// the connection that has its number since.
+// What the system reported of a connection that is closed by now does not reach
+// the one that has its place since.
 func TestStaleEventReachesNobody(t *testing.T) {
 	cluster := faraway{asked: make(chan func(), 1)}
 	b := startWith(t, sharded(t, 1), hub.Config{Cluster: cluster}, socket.Config{})
@@ -320,12 +320,12 @@ func TestStaleEventReachesNobody(t *testing.T) {
 		p.wantEnd()
 		p.nc.Close()
 		p, c = b.client()
-		if socket.StateOf(c).FD == before.FD {
+		if socket.StateOf(c).Index == before.Index {
 			break
 		}
 	}
 	now := socket.StateOf(c)
-	if now.FD != before.FD || now.Key == before.Key {
+	if now.Index != before.Index || now.Key == before.Key {
 		t.Fatalf("before %+v, now %+v", before, now)
 	}
 	// A connection that waits for the hub is where it would hurt: it is cut when
@@ -333,7 +333,7 @@ func TestStaleEventReachesNobody(t *testing.T) {
 	p.send(`{"event":"pusher:subscribe","data":{"channel":"news"}}`)
 	answer := <-cluster.asked
 	until(t, "the connection to wait", func() bool { return socket.StateOf(c).Waits })
-	socket.Report(socket.OutletOf(c), now.FD, before.Key, syscall.EPOLLIN|syscall.EPOLLOUT|syscall.EPOLLHUP|syscall.EPOLLERR)
+	socket.Report(socket.OutletOf(c), now.Index, before.Key, syscall.EPOLLIN|syscall.EPOLLOUT|syscall.EPOLLHUP|syscall.EPOLLERR)
 	answer()
 	if m := p.message(); m.Event != "pusher_internal:subscription_succeeded" {
 		t.Errorf("%+v", m)
