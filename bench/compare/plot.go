@@ -59,7 +59,7 @@ func plot(points []*point) []byte {
 
 // draw draws the panel with its corner at left, top.
 func (p panel) draw(b *bytes.Buffer, left, top, width, height float64) {
-	const margin, head, foot = 52, 34, 36
+	const margin, right, head, foot = 52, 44, 34, 36
 	high, wide := 0.0, 1.0
 	for _, l := range p.lines {
 		for i, y := range l.y {
@@ -73,14 +73,14 @@ func (p panel) draw(b *bytes.Buffer, left, top, width, height float64) {
 		least = 100
 	}
 	x := func(v int) float64 {
-		return left + margin + (width-margin-20)*math.Log(float64(v)/least)/math.Log(wide/least)
+		return left + margin + (width-margin-right)*math.Log(float64(v)/least)/math.Log(wide/least)
 	}
 	y := func(v float64) float64 { return top + height - foot - (height-head-foot)*max(v, 0)/high }
 	fmt.Fprintf(b, `<text x="%.0f" y="%.0f" font-size="13">%s</text>`+"\n", left+10, top+18, p.title)
 	for i := range 5 {
 		v := high * float64(i) / 4
 		fmt.Fprintf(b, `<line class="grid" x1="%.0f" x2="%.0f" y1="%.1f" y2="%.1f"/><text x="%.0f" y="%.1f" text-anchor="end">%g</text>`+"\n",
-			left+margin, left+width-20, y(v), y(v), left+margin-5, y(v)+4, v)
+			left+margin, left+width-right, y(v), y(v), left+margin-5, y(v)+4, v)
 	}
 	for _, v := range p.lines[0].x {
 		anchor := "middle"
@@ -89,7 +89,7 @@ func (p panel) draw(b *bytes.Buffer, left, top, width, height float64) {
 		}
 		fmt.Fprintf(b, `<text x="%.0f" y="%.0f" text-anchor="%s">%d</text>`+"\n", x(v), top+height-foot+14, anchor, v)
 	}
-	fmt.Fprintf(b, `<text x="%.0f" y="%.0f" text-anchor="middle">%s</text>`+"\n", left+margin+(width-margin-20)/2, top+height-6, p.across)
+	fmt.Fprintf(b, `<text x="%.0f" y="%.0f" text-anchor="middle">%s</text>`+"\n", left+margin+(width-margin-right)/2, top+height-6, p.across)
 	for k, l := range p.lines {
 		var way string
 		for i := range l.x {
@@ -99,7 +99,7 @@ func (p panel) draw(b *bytes.Buffer, left, top, width, height float64) {
 		}
 		fmt.Fprintf(b, `<polyline class="l%d" style="fill:none" points="%s"/>`+"\n", k, way)
 		if len(p.lines) > 1 {
-			fmt.Fprintf(b, `<text class="l%d" stroke="none" x="%.0f" y="%.0f">%s</text>`+"\n", k, left+width-110+float64(k)*55, top+32, l.name)
+			fmt.Fprintf(b, `<text class="l%d" style="stroke:none" x="%.0f" y="%.0f">%s</text>`+"\n", k, left+width-110+float64(k)*55, top+32, l.name)
 		}
 	}
 }

@@ -92,16 +92,18 @@ Server CPU per delivery, in µs. The ratio is to the floor of the same round;
 "without the publish" leaves out what the publish request costs that reaches
 nobody, measured just before.
 
-| shape | floor | Belfry | of it user | ratio | without the publish | ratio | p99 ms | at most |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| shape | floor | Belfry | of it user | ratio | without the publish | ratio | p99 ms | cores: server, load | at most |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `)
 	for _, r := range all {
 		if !r.floor {
 			continue
 		}
-		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.about(),
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s | %s | %.2f, %.2f | %s |\n", r.about(),
 			each(r.Floor, total).text(2), each(r.Belfry, total).text(2), each(r.Belfry, user).text(2), r.ratio(total).text(2),
-			each(r.Belfry, net).text(2), r.ratio(net).text(2), each(r.Belfry, p99).text(1), r.limit)
+			each(r.Belfry, net).text(2), r.ratio(net).text(2), each(r.Belfry, p99).text(1),
+			each(r.Belfry, func(r *bench.Report) float64 { return r.Load.CPUShare }).median(),
+			each(r.Belfry, func(r *bench.Report) float64 { return r.Load.ClientShare }).median(), r.limit)
 	}
 }
 
@@ -124,7 +126,12 @@ func printOthers(all []*row) {
 	}
 }
 
-func (r *row) about() string { return r.Belfry[0].Shape.About }
+func (r *row) about() string {
+	if r.label != "" {
+		return r.label
+	}
+	return r.Belfry[0].Shape.About
+}
 
 // measured says what a row without a floor has found.
 func (r *row) measured() string {

@@ -14,6 +14,7 @@ import (
 // row is a row of the tables: a shape, run on Belfry and perhaps on the floor.
 type row struct {
 	preset string
+	label  string // tells rows of the same preset apart; may be empty
 	floor  bool
 	once   bool // long: one run, which holds its own windows
 	limit  string
@@ -27,11 +28,12 @@ func rows(rounds int) []*row {
 	for3 := func(s *bench.Shape) { s.Duration = 3 * time.Second }
 	return []*row{
 		{preset: "one-by-one", floor: true, limit: "1.15 × floor, 0.4 µs user", change: for3},
-		{preset: "rate200", floor: true, limit: "1.15 × floor, 0.4 µs user", change: func(s *bench.Shape) { s.Duration = 4 * time.Second }},
+		{preset: "rate200", floor: true, limit: "1.15 × floor, 0.4 µs user; p99 10 ms", change: func(s *bench.Shape) { s.Duration = 4 * time.Second }},
 		{preset: "many-channels", floor: true, limit: "1.25 × floor", change: for3},
 		{preset: "flat-out", floor: true, limit: "0.1 × floor; p99 150 ms", change: for3},
 		{preset: "offered2000", limit: "all served; p99 50 ms", change: func(s *bench.Shape) { s.Duration = 4 * time.Second }},
 		{preset: "publish-none", limit: "20 µs", change: for3},
+		{preset: "publish-none", label: "the same by 1 publisher", limit: "20 µs", change: func(s *bench.Shape) { s.Publishers, s.Duration = 1, 3*time.Second }},
 		{preset: "handshake", limit: "40 µs"},
 		{preset: "idle10k", limit: "1,000 bytes"},
 		{preset: "idle19k", limit: "1 ms per s; with pings 15 ms per s", once: true, change: func(s *bench.Shape) { s.Windows = rounds }},
@@ -67,7 +69,7 @@ func table(ctx context.Context, m *machine, o options) (any, error) {
 	print(all, o)
 	reports := map[string]any{}
 	for _, r := range all {
-		reports[r.preset] = r
+		reports[strings.TrimSpace(r.preset+" "+r.label)] = r
 	}
 	return reports, nil
 }

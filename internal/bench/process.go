@@ -1,6 +1,9 @@
 package bench
 
-import "time"
+import (
+	"os"
+	"time"
+)
 
 // usage is what a process has used so far.
 type usage struct {
@@ -39,4 +42,13 @@ func (u usage) per(n float64) *CPU {
 	}
 	each := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) / n }
 	return &CPU{each(u.cpu), each(u.user), each(u.system)}
+}
+
+// ownCPU is what this process has used so far, 0 where that is not known.
+func ownCPU() time.Duration {
+	u, err := readUsage(os.Getpid())
+	if err != nil {
+		return 0
+	}
+	return u.cpu
 }

@@ -71,6 +71,8 @@ type Load struct {
 	NetCPU     *CPU    `json:"cpu_per_delivery_without_publish,omitempty"`
 	PublishCPU *CPU    `json:"cpu_per_publish,omitempty"`
 	CPUShare   float64 `json:"cpu_cores,omitempty"`
+	// ClientShare is the part of one core that this side used meanwhile.
+	ClientShare float64 `json:"client_cores,omitempty"`
 
 	Latency Latency `json:"latency"`        // from when an event was due to each delivery
 	Answer  Latency `json:"publish_answer"` // from request to answer

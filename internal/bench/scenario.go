@@ -60,7 +60,7 @@ func (r *runner) measure(d time.Duration, reading []*session, cost *CPU) (*Load,
 	if err != nil {
 		return nil, err
 	}
-	start := r.clock.now()
+	start, own := r.clock.now(), ownCPU()
 	w, err := r.publish(r.shape.Mode, d, false)
 	if err != nil {
 		return nil, err
@@ -73,6 +73,7 @@ func (r *runner) measure(d time.Duration, reading []*session, cost *CPU) (*Load,
 	if err != nil {
 		return nil, err
 	}
+	own = ownCPU() - own
 	t, ended := r.look(), r.clock.now()
 	seconds := max(float64(t.last-start)/1e9, w.seconds)
 	l := &Load{
@@ -85,6 +86,7 @@ func (r *runner) measure(d time.Duration, reading []*session, cost *CPU) (*Load,
 		used := after.since(before)
 		l.CPU = used.per(float64(t.delivered))
 		l.CPUShare = float64(used.cpu) / float64(ended-start)
+		l.ClientShare = float64(own) / float64(ended-start)
 		l.PublishCPU = cost
 		l.NetCPU = l.CPU.less(cost, float64(w.events)/float64(max(t.delivered, 1)))
 	}
@@ -107,6 +109,7 @@ func (r *runner) publishNone() error {
 	if err != nil {
 		return err
 	}
+	own := ownCPU()
 	w, err := r.publish(r.shape.Mode, r.shape.Duration, true)
 	if err != nil {
 		return err
@@ -121,6 +124,7 @@ func (r *runner) publishNone() error {
 		used := after.since(before)
 		r.report.Load.PublishCPU = used.per(float64(w.events))
 		r.report.Load.CPUShare = used.cpu.Seconds() / w.seconds
+		r.report.Load.ClientShare = (ownCPU() - own).Seconds() / w.seconds
 	}
 	return nil
 }
@@ -207,13 +211,13 @@ func (r *runner) idleWindow(d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	start, pings := r.clock.now(), r.look().pings
+	start, pings := r.clock.now(), r.look().pinged()
 	if err := r.pause(d); err != nil {
 		return err
 	}
 	after, err := r.usage()
 	seconds := float64(r.clock.now()-start) / 1e9
-	w := Idle{Seconds: seconds, Pings: r.look().pings - pings}
+	w := Idle{Seconds: seconds, Pings: r.look().pinged() - pings}
 	if r.target.PID != 0 {
 		used := after.since(before)
 		w.CPU = milliseconds(used.cpu) / seconds

@@ -122,7 +122,7 @@ func (s *session) handle(f frame, now int64, reply []byte) ([]byte, error) {
 		}
 		return s.control(f.payload, reply)
 	case wsframe.Ping:
-		s.tally.pings++
+		s.tally.framePings++
 		return appendFrame(reply, wsframe.Pong, f.payload), nil
 	case wsframe.Close:
 		s.code = 1005

@@ -72,7 +72,7 @@ func (l *Load) rows(add func(name, format string, args ...any)) {
 	addCPU(add, "  without the publish", l.NetCPU)
 	addCPU(add, "CPU per publish to nobody", l.PublishCPU)
 	if l.CPUShare > 0 {
-		add("CPU in use", "%.2f cores", l.CPUShare)
+		add("CPU in use", "%.2f cores by the server, %.2f by this side", l.CPUShare, l.ClientShare)
 	}
 }
 

@@ -9,7 +9,8 @@ type tally struct {
 	failures   map[string]int // why
 	closed     map[int]int    // sessions that the server closed, by code; 1006 without a close frame
 	complaints map[string]int // what the server said in errors, or did wrong
-	pings      uint64
+	pings      uint64         // messages that ask for a pong
+	framePings uint64         // the same of the WebSocket protocol; a server may send either or both
 	counts
 }
 
@@ -22,6 +23,9 @@ type counts struct {
 	last       int64 // when the last delivery came, in nanoseconds of the run
 	latency    [2]Histogram
 }
+
+// pinged is how often the server has asked whether a session is there.
+func (t *tally) pinged() uint64 { return max(t.pings, t.framePings) }
 
 func newTally() *tally {
 	return &tally{failures: map[string]int{}, closed: map[int]int{}, complaints: map[string]int{}}
