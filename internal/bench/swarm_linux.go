@@ -45,8 +45,7 @@ type epoll struct {
 	flying  int        // being connected
 	atOnce  int
 	landed  chan struct{} // closed when queue and flying are empty
-	now     int64
-	began   int64 // of reading, for the limit
+	began   int64         // of reading, for the limit
 	already uint64
 }
 
