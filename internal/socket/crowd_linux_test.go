@@ -296,6 +296,63 @@ func TestJavaClientsGetNoCounts(t *testing.T) {
 	}
 }
 
+// Receipts count whom a message is for, at a few and at many: all but the one
+// left out, if that one is there, and but Java clients when they are left out.
+func TestReceipts(t *testing.T) {
+	b := listen(t, sharded(t, 2), socket.Config{})
+	connect := func(library string) (*peer, *hub.Client) {
+		p := b.open("/app/" + appKey + "?protocol=7&client=" + library)
+		return p, b.sharded().Client(strings.Split(p.message().text(), `"`)[3])
+	}
+	for _, n := range []int{4, 2 * (socket.Few + 1)} { // more than a few in each shard
+		channel := fmt.Sprint("room-", n)
+		var topic *hub.Topic
+		publish := func(d hub.Delivery) (r hub.Receipt) {
+			d.Message = sealed("{}")
+			for _, o := range b.sharded().Shards() {
+				r.Add(o.Publish(topic, d))
+			}
+			return r
+		}
+		var clients []*hub.Client
+		var peers []*peer
+		java := 0
+		for i := range n {
+			library := "js"
+			if i%4 == 0 {
+				library, java = "java-client", java+1
+			}
+			p, c := connect(library)
+			p.subscribe(channel)
+			c.EachTopic(func(t *hub.Topic) { topic = t })
+			peers, clients = append(peers, p), append(clients, c)
+		}
+		_, outsider := connect("js")
+		for name, test := range map[string]struct {
+			d    hub.Delivery
+			want int
+		}{
+			"all":                   {hub.Delivery{}, n},
+			"but one":               {hub.Delivery{Except: clients[1]}, n - 1},
+			"but an outsider":       {hub.Delivery{Except: outsider}, n},
+			"no Java":               {hub.Delivery{NotJava: true}, n - java},
+			"no Java, and but one":  {hub.Delivery{NotJava: true, Except: clients[1]}, n - java - 1},
+			"no Java, and but Java": {hub.Delivery{NotJava: true, Except: clients[0]}, n - java},
+		} {
+			if r := publish(test.d); r.Matched != test.want || r.Written+r.Waiting != test.want {
+				t.Errorf("%d subscribers, %s: %+v, want %d", n, name, r, test.want)
+			}
+		}
+		for _, p := range peers {
+			p.nc.Close()
+		}
+		until(t, "all to be gone", func() bool { return b.subscribers(channel) == 0 })
+		if r := publish(hub.Delivery{}); r != (hub.Receipt{}) {
+			t.Errorf("nobody: %+v", r)
+		}
+	}
+}
+
 // sealed is a text frame as the hub gives it to outlets.
 func sealed(text string) []byte { return socket.Seal(append(make([]byte, 16), text...), 16) }
 

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,64 +78,84 @@ func TestOrderOfDeferredMessages(t *testing.T) {
 	}
 }
 
-// prompt is a cluster whose other node owns every channel and answers at once,
-// from a goroutine of its own.
-type prompt struct{ faraway }
-
-func (prompt) Ask(_ hub.Op, reply func(hub.Answer, error)) { go reply(hub.Answer{}, nil) }
-
-// A connection has one reader, also while the HTTP server's goroutine still
-// hands it over and the hub is done with its first message already.
-func TestOneReaderWhileAdopting(t *testing.T) {
-	b := startWith(t, sharded(t, 1), hub.Config{Cluster: prompt{}}, socket.Config{})
-	b.serve(nil)
-	const pings = 200
-	early := subscription("subscribe", "first")
-	for range pings {
-		early = append(early, frame(0x81, `{"event":"pusher:ping"}`)...)
-	}
-	early = append(early, subscription("subscribe", "last")...)
-	var all sync.WaitGroup
-	for range 4 {
-		all.Go(func() {
-			for range 50 {
-				p := b.dial()
-				p.write([]byte("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"))
-				r, err := http.ReadResponse(p.r, nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				io.Copy(io.Discard, r.Body)
-				p.write([]byte(request(target)), early)
-				p.write(subscription("unsubscribe", "last"), frame(0x89, "end"))
-				for {
-					op, payload, err := p.next101()
-					if err != nil || bytes.Contains(payload, []byte("pusher:error")) {
-						t.Errorf("got %d, %s, %v", op, payload, err)
-						return
-					}
-					if op == 10 {
-						break
-					}
-				}
-				p.nc.Close()
-			}
-		})
-	}
-	all.Wait()
+// handing is a cluster whose other node owns every channel. It holds the shard
+// between the moment when it answers the first question and the one when the
+// connection learns of that; later questions it holds up as they are asked.
+type handing struct {
+	faraway
+	shard    hub.Outlet
+	joined   chan struct{} // the first question is answered, but for the last step
+	held     chan func()   // gives what releases the shard
+	proceed  chan struct{} // the last step may be taken
+	asked    chan struct{} // a later question was asked
+	answered chan struct{} // and may be answered
+	first    atomic.Bool
 }
 
-// next101 is next, behind the answer to an upgrade that nobody has read.
-func (p *peer) next101() (byte, []byte, error) {
-	if b, err := p.r.Peek(4); err == nil && string(b) == "HTTP" {
-		for line := ""; line != "\r\n"; {
-			if line, err = p.r.ReadString('\n'); err != nil {
-				return 0, nil, err
-			}
-		}
+func (h *handing) Ask(op hub.Op, reply func(hub.Answer, error)) {
+	switch {
+	case op.Kind != hub.OpJoin:
+		reply(hub.Answer{}, nil)
+	case h.first.CompareAndSwap(false, true):
+		go reply(hub.Answer{}, nil)
+		<-h.joined
+		h.held <- socket.Hold(h.shard)
+	default:
+		h.asked <- struct{}{}
+		<-h.answered
+		go reply(hub.Answer{}, nil)
 	}
-	return p.next()
+}
+
+// Notice holds the first answer up behind the subscription.
+func (h *handing) Notice(n hub.Notice) {
+	if n.Kind == hub.NoticeSubscribed && n.Channel == "first" {
+		h.joined <- struct{}{}
+		<-h.proceed
+	}
+}
+
+// A connection has one reader, also while the HTTP server's goroutine still
+// hands it over and another goroutine goes on with its messages already.
+func TestOneReaderWhileAdopting(t *testing.T) {
+	cluster := &handing{joined: make(chan struct{}), held: make(chan func()), proceed: make(chan struct{}),
+		asked: make(chan struct{}), answered: make(chan struct{})}
+	b := startWith(t, sharded(t, 1), hub.Config{Cluster: cluster, Observers: []hub.Observer{cluster}}, socket.Config{})
+	b.serve(nil)
+	cluster.shard = b.sharded().Shards()[0]
+	p := b.dial()
+	p.write([]byte("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"))
+	io.Copy(io.Discard, p.answer().Body)
+	p.write([]byte(request(target)), subscription("subscribe", "first"), subscription("subscribe", "second"))
+	// The adopting goroutine waits for the shard first, then the one that goes
+	// on. A mutex goes to who waits longest once it was missed for long.
+	release := <-cluster.held
+	time.Sleep(20 * time.Millisecond)
+	close(cluster.proceed)
+	time.Sleep(20 * time.Millisecond)
+	release()
+	release = socket.Hold(cluster.shard)
+	time.Sleep(20 * time.Millisecond)
+	release()
+	<-cluster.asked
+	p.write(frame(0x81, `{"event":"pusher:ping"}`))
+	p.switched()
+	p.message()
+	if m := p.message(); m.Channel != "first" {
+		t.Errorf("%+v", m)
+	}
+	p.nc.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	if op, payload, err := p.next(); err == nil {
+		t.Errorf("got %d, %s while a message before it was not done with", op, payload)
+	}
+	p.nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+	close(cluster.answered)
+	if m := p.message(); m.Channel != "second" {
+		t.Errorf("%+v", m)
+	}
+	if m := p.message(); m.Event != "pusher:pong" {
+		t.Errorf("%+v", m)
+	}
 }
 
 // A peer that vanishes while its message waits for the hub is gone at once, and

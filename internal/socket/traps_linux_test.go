@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -27,7 +28,7 @@ type halt struct {
 	reached, goOn chan struct{}
 }
 
-func newHalt() *halt { return &halt{reached: make(chan struct{}), goOn: make(chan struct{})} }
+func newHalt() *halt { return &halt{reached: make(chan struct{}, 1), goOn: make(chan struct{})} }
 
 func (h *halt) yield() {
 	h.yields.Add(1)
@@ -37,6 +38,19 @@ func (h *halt) yield() {
 		return
 	}
 	runtime.Gosched()
+}
+
+// wait waits until a fan-out stands still, and gives what lets it go on.
+func (h *halt) wait(t testing.TB) (release func()) {
+	t.Helper()
+	release = sync.OnceFunc(func() { close(h.goOn) })
+	t.Cleanup(release)
+	select {
+	case <-h.reached:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the fan-out did not yield")
+	}
+	return release
 }
 
 func (h *halt) into(e *socket.Sharded) { e.OnYield(h.yield) }
@@ -122,7 +136,7 @@ func TestLeavingDuringAFanOut(t *testing.T) {
 	if r := b.mustPublish("news", "n", "1"); r.Matched != 200 || r.Written+r.Waiting != 200 {
 		t.Errorf("receipt %+v", r)
 	}
-	<-h.reached
+	release := h.wait(t)
 	for _, p := range peers[:10] {
 		p.unsubscribe("news")
 		p.wantEvents("1")
@@ -145,7 +159,7 @@ func TestLeavingDuringAFanOut(t *testing.T) {
 	newcomers := b.crowd(5, "news")
 	back := peers[155] // left, and comes back
 	back.subscribe("news")
-	h.goOn <- struct{}{}
+	release()
 
 	if r := b.mustPublish("news", "n", "2"); r.Matched != 171 {
 		t.Errorf("receipt %+v", r)
@@ -181,7 +195,7 @@ func TestLongFanOutYields(t *testing.T) {
 	other := b.subscribed("quiet")
 	h.after.Store(1)
 	b.mustPublish("news", "n", "1")
-	<-h.reached
+	release := h.wait(t)
 	other.wantNothing()
 	up := b.dial()
 	up.write([]byte("GET /up HTTP/1.1\r\nHost: x\r\n\r\n"))
@@ -189,7 +203,7 @@ func TestLongFanOutYields(t *testing.T) {
 		t.Errorf("%d", r.StatusCode)
 	}
 	late := b.subscribed("news")
-	h.goOn <- struct{}{}
+	release()
 	for _, p := range crowd {
 		p.wantEvents("1")
 	}
@@ -494,6 +508,22 @@ func TestProxyReusesConnections(t *testing.T) {
 			p.write([]byte(request(target, "X-Long: "+strings.Repeat("x", n))), subscribe, ping)
 			upgraded(t, p)
 		}
+	})
+	t.Run("a head without an end", func(t *testing.T) {
+		p := b.dial()
+		p.write([]byte(request(target)[:100]), []byte(strings.Repeat("X-Long: "+strings.Repeat("x", 1000)+"\r\n", 1200)))
+		ended(t, p, 431)
+	})
+	t.Run("half a request that is the HTTP server's", func(t *testing.T) {
+		p := b.dial()
+		p.write(get)
+		ended(t, p, 404)
+		p.write([]byte(request(target)[:50]))
+		if n := socket.Ready(b.sharded().Shards()[0], 50); n != 0 {
+			t.Errorf("the shard still watches %d", n)
+		}
+		p.write([]byte(request(target)[50:]), subscribe, ping)
+		upgraded(t, p)
 	})
 	t.Run("no host", func(t *testing.T) {
 		p := b.dial()
