@@ -15,28 +15,30 @@ import (
 // input: the shard's reading goroutine, or, after the hub deferred a message,
 // the goroutine that goes on with it. Everything else is guarded by shard.mu.
 type shardConn struct {
+	// What a delivery looks at stands together.
 	shard  *shard
+	out    *backlog // what waits to be written; nil when nothing does
+	end    *ending  // how it ends; nil before
+	fd     int32
+	index  int32  // in shard.conns
+	key    uint32 // tells the connection from an earlier one with its index
+	gone   bool   // the descriptor is closed, or somebody else's
+	corked bool   // input is being handled: what is sent meanwhile leaves in one write
+
+	armed    bool // the epoll set tells when it can be written
+	paused   bool // input is not read
+	resumed  bool // the hub was done with a message before the connection paused for it
+	known    bool // the hub knows the connection; set by the reader
+	counted  bool // the engine counts it
+	upgraded bool // the reader's: the request head is over
+	deaf     bool // the reader's: the peer broke the protocol
+
 	client hub.Client
 	frames wsframe.Reader // the reader's
 	vitals vitals
 	place  entry[*shardConn] // on the wheel
-	out    *backlog          // what waits to be written; nil when nothing does
-	end    *ending           // how it ends; nil before
 	head   *partHead         // the reader's: a request head that has not all come; nil after
 	waits  *deferred         // input that waits for the hub; nil when none does
-	fd     int32
-	index  int32  // in shard.conns
-	key    uint32 // tells the connection from an earlier one with its index
-
-	upgraded bool // the reader's: the request head is over
-	deaf     bool // the reader's: the peer broke the protocol
-	known    bool // the hub knows the connection; set by the reader
-	counted  bool // the engine counts it
-	armed    bool // the epoll set tells when it can be written
-	corked   bool // input is being handled: what is sent meanwhile leaves in one write
-	paused   bool // input is not read
-	resumed  bool // the hub was done with a message before the connection paused for it
-	gone     bool // the descriptor is closed, or somebody else's
 }
 
 // backlog is what waits to be written to one connection.
