@@ -328,6 +328,7 @@ func TestReceipts(t *testing.T) {
 			peers, clients = append(peers, p), append(clients, c)
 		}
 		_, outsider := connect("js")
+		until(t, "all to be subscribed", func() bool { return b.subscribers(channel) == n })
 		for name, test := range map[string]struct {
 			d    hub.Delivery
 			want int

@@ -226,8 +226,7 @@ func TestFanOutYieldsOften(t *testing.T) {
 		}
 		peers = append(peers, p)
 	}
-	outlet.Publish(topic, hub.Delivery{Message: frame(0x81, "")[:1:1]})
-	outlet.Publish(topic, hub.Delivery{Message: []byte{0}})
+	outlet.Publish(topic, hub.Delivery{Message: sealed("")})
 	for _, p := range peers {
 		for range each {
 			p.wantFrame(1, "")
