@@ -15,6 +15,8 @@ need nginx nginx
 need caddy caddy
 need openssl openssl
 need curl curl
+# For Go's race detector, and for the bare loop that bench/compare measures.
+need cc "gcc libc6-dev"
 # Debian's python3 cannot make a virtual environment without this package.
 python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
 
