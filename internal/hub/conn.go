@@ -22,6 +22,13 @@ func (c *Client) Joined(t *Topic) bool {
 	return s != nil && s.Topic == t
 }
 
+// Topics says how many topics the client is subscribed to.
+func (c *Client) Topics() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.subs)
+}
+
 // EachTopic calls f for every topic that the client is subscribed to. f must
 // not call the hub.
 func (c *Client) EachTopic(f func(t *Topic)) {

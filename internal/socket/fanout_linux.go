@@ -24,6 +24,7 @@ type shardSeats struct {
 	all  []shardSeat // an empty seat is a hole, while running
 	live int         // seats that are taken
 	java int         // of them the official Java client's
+	most int         // topics that one of them had when it came, at most
 	seq  uint32      // number of the last message published
 	last uint32      // seq when the last subscriber came
 
@@ -89,6 +90,7 @@ func (s *shard) Join(sub *hub.Subscription, first [][]byte) {
 		seats = &shardSeats{topic: sub.Topic}
 		sub.Topic.Slots[s.slot] = seats
 	}
+	topics := sub.Client.Topics()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, message := range first {
@@ -97,11 +99,17 @@ func (s *shard) Join(sub *hub.Subscription, first [][]byte) {
 	sub.Pos, sub.Mark = int32(len(seats.all)), seats.seq
 	seats.all = append(seats.all, shardSeat{c, sub})
 	seats.live++
-	seats.last = seats.seq
+	seats.last, seats.most = seats.seq, max(seats.most, topics)
 	if sub.Client.IsJava() {
 		seats.java++
 	}
 }
+
+// limit is how many bytes of a topic may be queued: an eighth of what may wait for
+// a subscriber, or less for one who is in several topics. The first that it came
+// to may fill the eighth, the second half of it, the third a third: together not
+// much more, even of a thousand.
+func (s *shard) limit(seats *shardSeats) int { return s.engine.cfg.SendBuffer / 8 / max(1, seats.most) }
 
 // Leave ends a subscription. While a fan-out stands in the middle of the list
 // the seat is left empty, since moving another into it would lose that one a
@@ -116,7 +124,9 @@ func (s *shard) Leave(sub *hub.Subscription) {
 	if int(sub.Pos) >= len(seats.all) || seats.all[sub.Pos].sub != sub {
 		return
 	}
-	seats.live--
+	if seats.live--; seats.live == 0 {
+		seats.most = 0
+	}
 	if sub.Client.IsJava() {
 		seats.java--
 	}
@@ -183,8 +193,8 @@ func (s *shard) Publish(t *hub.Topic, d hub.Delivery) hub.Receipt {
 	}
 	cost := matched * len(d.Message)
 	s.work.Add(1)
-	s.bytes.Add(int64(len(d.Message)))
 	s.cost.Add(int64(cost))
+	s.enqueue(t, len(d.Message), s.limit(seats))
 	s.qmu.Lock()
 	s.queue = append(s.queue, job{seats: seats, delivery: d, seq: seats.seq, cost: cost})
 	s.qmu.Unlock()
@@ -309,10 +319,9 @@ func (s *shard) flushOnce() (more bool) {
 		s.spare = jobs
 		return false
 	}
-	bytes, cost := 0, 0
+	cost := 0
 	for i := range jobs {
 		j := &jobs[i]
-		bytes += len(j.delivery.Message)
 		cost += j.cost
 		if len(j.seats.batch) == 0 {
 			s.topics = append(s.topics, j.seats)
@@ -334,7 +343,6 @@ func (s *shard) flushOnce() (more bool) {
 	if cap(jobs) <= 4096 {
 		s.spare = jobs[:0]
 	}
-	s.bytes.Add(-int64(bytes))
 	s.cost.Add(-int64(cost))
 	s.work.Add(-int64(n))
 	if s.waiters.Load() > 0 {
@@ -346,7 +354,7 @@ func (s *shard) flushOnce() (more bool) {
 // deliver brings a topic's batch to its subscribers, in writes of up to
 // maxWrite bytes. s.mu is held, but for the moments in which it yields.
 func (s *shard) deliver(seats *shardSeats) {
-	batch := seats.batch
+	batch, total := seats.batch, 0
 	for len(batch) > 0 {
 		n, size := 0, 0
 		for n < len(batch) && (n == 0 || size+len(batch[n].delivery.Message) <= maxWrite) {
@@ -355,7 +363,9 @@ func (s *shard) deliver(seats *shardSeats) {
 		}
 		s.deliverJoined(seats, batch[:n], size)
 		batch = batch[n:]
+		total += size
 	}
+	s.enqueue(seats.topic, -total, s.limit(seats))
 	clear(seats.batch)
 	seats.batch = seats.batch[:0]
 	if cap(seats.batch) > 64 {

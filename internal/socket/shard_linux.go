@@ -38,7 +38,6 @@ type shard struct {
 
 	// The queue of messages for the writing goroutine.
 	work    atomic.Int64 // messages queued or being delivered
-	bytes   atomic.Int64 // their bytes
 	cost    atomic.Int64 // their bytes times their subscribers
 	kick    chan struct{}
 	qmu     sync.Mutex // guards queue and closing
@@ -58,7 +57,7 @@ func newShard(e *Sharded) (*shard, error) {
 	}
 	s := &shard{engine: e, poller: p, buf: make([]byte, readChunk), head: bufio.NewReaderSize(nil, maxHead), kick: make(chan struct{}, 1), yield: runtime.Gosched}
 	s.valve.init(&e.cfg, e.started)
-	s.valve.queue = func() (int, bool) { return int(s.bytes.Load()), s.cost.Load() >= maxCost }
+	s.room = func() bool { return s.cost.Load() < maxCost }
 	return s, nil
 }
 

@@ -22,11 +22,12 @@ import (
 //     network buffers less than the others' catch up then; those that are too
 //     slow for good do not, and are cut at SendBuffer;
 //   - while more than MaxPending waits for all connections together;
-//   - while the outlet's own queue is full, or holds more than an eighth of
-//     SendBuffer;
-//   - while that queue and what other publishers were let in with, but have not
-//     published yet, are more than an eighth of SendBuffer together. Both count
-//     over all topics, since one connection may subscribe to them all.
+//   - while the outlet's own queue is full, or holds what it may for their topic:
+//     an eighth of SendBuffer, or that part of it that a subscriber has for each
+//     of its topics;
+//   - while what other publishers were let in with, but have not published yet,
+//     is more than an eighth of SendBuffer, over all topics since one connection
+//     may subscribe to them all.
 //
 // Who lags is written down by a publish that finds such subscribers: the topic
 // has a gate then, which goes when they have caught up. One that comes to be far
@@ -72,9 +73,9 @@ type valve struct {
 	pending atomic.Int64 // bytes waiting for all connections
 	waiters atomic.Int32 // publishers that wait for room
 	gates   atomic.Int32 // topics with a gate
-	// queue, if set, tells how many bytes are in the outlet's own queue, and
-	// whether it is full; it is called with mu held.
-	queue func() (bytes int, full bool)
+	// room, if set, tells whether the outlet's own queue has room; it is called
+	// with mu held.
+	room func() bool
 
 	mu       sync.Mutex // guards all below
 	stopped  bool
@@ -113,9 +114,12 @@ type stallable interface {
 	eachTopic(f func(t *hub.Topic))
 }
 
-// flow is what the valve keeps of a topic while publishing to it is held back:
-// its gate.
+// flow is what the valve keeps of a topic while something of it is in the
+// outlet's own queue, or it has a gate.
 type flow struct {
+	queued   int    // bytes in the queue
+	limit    int    // of them
+	gated    bool   // the rest is said
 	laggards []*lag // who lagged at the last publish
 	of       int    // how many subscribers there were
 }
@@ -206,22 +210,19 @@ func (v *valve) admits(t *hub.Topic, size int) room {
 		return free
 	}
 	state := free
-	if f := v.flows[t]; f != nil {
+	f := v.flows[t]
+	if f != nil && f.gated {
 		if state = v.look(f); state == free {
-			v.ungate(t)
+			v.ungate(t, f)
 		}
 	}
-	queued, stuffed := 0, false
-	if v.queue != nil {
-		queued, stuffed = v.queue()
-	}
-	underway := v.cfg.SendBuffer / 8
-	if stuffed || queued > underway || v.pending.Load() > int64(v.cfg.MaxPending) {
+	if v.pending.Load() > int64(v.cfg.MaxPending) || v.room != nil && !v.room() ||
+		f != nil && f.queued > 0 && f.queued+size > f.limit {
 		state = full
 	}
 	if state == full {
 		v.wanted = true
-	} else if v.reserved > 0 && queued+v.reserved+size > underway {
+	} else if v.reserved > 0 && v.reserved+size > v.cfg.SendBuffer/8 {
 		state = taken
 	}
 	return state
@@ -264,39 +265,70 @@ func (v *valve) gate(t *hub.Topic, held bool, of int, collect func(into []*lag) 
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !held {
-		if v.flows[t] != nil {
-			v.ungate(t)
+		if f := v.flows[t]; f != nil && f.gated {
+			v.ungate(t, f)
 			v.wakeLocked()
 		}
 		return
 	}
-	f := v.flows[t]
-	if f == nil {
-		f = &flow{}
-		v.flows[t] = f
-		v.gates.Add(1)
-	}
+	f := v.gated(t)
 	f.laggards, f.of = collect(f.laggards[:0]), of
 }
 
 // warn has the next publish to a topic look at l, whatever it found last. v.mu
 // is held.
 func (v *valve) warn(t *hub.Topic, l *lag) {
-	f := v.flows[t]
-	if f == nil {
-		f = &flow{of: math.MaxInt32} // the next publish counts
-		v.flows[t] = f
-		v.gates.Add(1)
-	}
+	f := v.gated(t)
 	if !slices.Contains(f.laggards, l) {
 		f.laggards = append(f.laggards, l)
 	}
 }
 
+// enqueue notes that n more bytes of a topic are in the outlet's own queue, which
+// may hold limit of them, or, below zero, were taken from it.
+func (v *valve) enqueue(t *hub.Topic, n, limit int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f := v.flow(t)
+	f.queued, f.limit = f.queued+n, limit
+	if n < 0 {
+		v.forget(t, f)
+		v.wakeLocked()
+	}
+}
+
+// gated gives a topic's flow, with a gate. v.mu is held.
+func (v *valve) gated(t *hub.Topic) *flow {
+	f := v.flow(t)
+	if !f.gated {
+		f.gated, f.of = true, math.MaxInt32 // a publish counts them
+		v.gates.Add(1)
+	}
+	return f
+}
+
 // ungate takes a topic's gate away. v.mu is held.
-func (v *valve) ungate(t *hub.Topic) {
-	delete(v.flows, t)
+func (v *valve) ungate(t *hub.Topic, f *flow) {
+	f.gated, f.laggards = false, nil
 	v.gates.Add(-1)
+	v.forget(t, f)
+}
+
+// flow gives a topic's flow, made if there is none. v.mu is held.
+func (v *valve) flow(t *hub.Topic) *flow {
+	f := v.flows[t]
+	if f == nil {
+		f = &flow{}
+		v.flows[t] = f
+	}
+	return f
+}
+
+// forget lets go of a flow that says nothing any more. v.mu is held.
+func (v *valve) forget(t *hub.Topic, f *flow) {
+	if f.queued <= 0 && !f.gated {
+		delete(v.flows, t)
+	}
 }
 
 // set notes that n bytes wait for a connection. What one that is closing has
@@ -371,8 +403,8 @@ func (v *valve) watch(now int64, all func(yield func(stallable) bool)) {
 		}
 	}
 	for t, f := range v.flows {
-		if v.look(f) == free {
-			v.ungate(t)
+		if f.gated && v.look(f) == free {
+			v.ungate(t, f)
 		}
 	}
 	v.wakeLocked() // who still waits sets wanted again
