@@ -24,9 +24,12 @@ type shardSeats struct {
 	all  []shardSeat // an empty seat is a hole, while running
 	live int         // seats that are taken
 	java int         // of them the official Java client's
-	most int         // topics that one of them had when it came, at most
-	seq  uint32      // number of the last message published
-	last uint32      // seq when the last subscriber came
+	// shared says that somebody came who was in other topics already. One
+	// connection may then get all that is queued for such topics, so that is
+	// bounded in all: else a flood of many channels would cut it though it reads.
+	shared bool
+	seq    uint32 // number of the last message published
+	last   uint32 // seq when the last subscriber came
 
 	// Guarded by shard.mu.
 	running bool // a fan-out has yielded in the middle of all: nothing moves
@@ -46,6 +49,7 @@ type job struct {
 	seats    *shardSeats
 	delivery hub.Delivery
 	seq      uint32
+	shared   bool
 	cost     int
 }
 
@@ -99,17 +103,11 @@ func (s *shard) Join(sub *hub.Subscription, first [][]byte) {
 	sub.Pos, sub.Mark = int32(len(seats.all)), seats.seq
 	seats.all = append(seats.all, shardSeat{c, sub})
 	seats.live++
-	seats.last, seats.most = seats.seq, max(seats.most, topics)
+	seats.last, seats.shared = seats.seq, seats.shared || topics > 1
 	if sub.Client.IsJava() {
 		seats.java++
 	}
 }
-
-// limit is how many bytes of a topic may be queued: an eighth of what may wait for
-// a subscriber, or less for one who is in several topics. The first that it came
-// to may fill the eighth, the second half of it, the third a third: together not
-// much more, even of a thousand.
-func (s *shard) limit(seats *shardSeats) int { return s.engine.cfg.SendBuffer / 8 / max(1, seats.most) }
 
 // Leave ends a subscription. While a fan-out stands in the middle of the list
 // the seat is left empty, since moving another into it would lose that one a
@@ -125,7 +123,7 @@ func (s *shard) Leave(sub *hub.Subscription) {
 		return
 	}
 	if seats.live--; seats.live == 0 {
-		seats.most = 0
+		seats.shared = false
 	}
 	if sub.Client.IsJava() {
 		seats.java--
@@ -194,9 +192,12 @@ func (s *shard) Publish(t *hub.Topic, d hub.Delivery) hub.Receipt {
 	cost := matched * len(d.Message)
 	s.work.Add(1)
 	s.cost.Add(int64(cost))
-	s.enqueue(t, len(d.Message), s.limit(seats))
+	if seats.shared {
+		s.shared.Add(int64(len(d.Message)))
+	}
+	s.enqueue(t, len(d.Message))
 	s.qmu.Lock()
-	s.queue = append(s.queue, job{seats: seats, delivery: d, seq: seats.seq, cost: cost})
+	s.queue = append(s.queue, job{seats: seats, delivery: d, seq: seats.seq, shared: seats.shared, cost: cost})
 	s.qmu.Unlock()
 	s.wakeWriter()
 	return hub.Receipt{Matched: matched, Waiting: matched}
@@ -319,10 +320,13 @@ func (s *shard) flushOnce() (more bool) {
 		s.spare = jobs
 		return false
 	}
-	cost := 0
+	cost, shared := 0, 0
 	for i := range jobs {
 		j := &jobs[i]
 		cost += j.cost
+		if j.shared {
+			shared += len(j.delivery.Message)
+		}
 		if len(j.seats.batch) == 0 {
 			s.topics = append(s.topics, j.seats)
 		}
@@ -344,6 +348,7 @@ func (s *shard) flushOnce() (more bool) {
 		s.spare = jobs[:0]
 	}
 	s.cost.Add(-int64(cost))
+	s.shared.Add(-int64(shared))
 	s.work.Add(-int64(n))
 	if s.waiters.Load() > 0 {
 		s.wake()
@@ -365,7 +370,7 @@ func (s *shard) deliver(seats *shardSeats) {
 		batch = batch[n:]
 		total += size
 	}
-	s.enqueue(seats.topic, -total, s.limit(seats))
+	s.enqueue(seats.topic, -total)
 	clear(seats.batch)
 	seats.batch = seats.batch[:0]
 	if cap(seats.batch) > 64 {

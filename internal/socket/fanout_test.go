@@ -183,3 +183,34 @@ func testFlood(t *testing.T, open opening) {
 		t.Errorf("%d were cut", s.SlowClosed)
 	}
 }
+
+// A subscriber of many channels that comes to be far behind slows the publishers
+// of all of them, not only of those that have met it so.
+func testManyChannels(t *testing.T, open opening) {
+	const channels, rounds, size = 80, 4, 8 << 10
+	b := listen(t, open, socket.Config{SendBuffer: 256 << 10})
+	var names []string
+	for i := range channels {
+		names = append(names, fmt.Sprintf("channel-%d", i))
+	}
+	p := b.subscribed(names...)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for i := range channels * rounds {
+			if op, payload, err := p.next(); err != nil || op != 1 {
+				t.Errorf("message %d: opcode %d, %q, %v", i, op, payload, err)
+				return
+			}
+			time.Sleep(time.Millisecond) // slower than the publisher
+		}
+	})
+	for range rounds {
+		for _, name := range names {
+			b.mustPublish(name, "n", strings.Repeat("x", size))
+		}
+	}
+	reading.Wait()
+	if s := b.engine.Stats(); s.SlowClosed != 0 {
+		t.Errorf("%d were cut", s.SlowClosed)
+	}
+}

@@ -32,6 +32,7 @@ func suite(t *testing.T, open opening) {
 		"join and leave":      testJoinAndLeave,
 		"slow reader":         testSlowReader,
 		"flood":               testFlood,
+		"many channels":       testManyChannels,
 		"stop":                testStop,
 		"drain":               testDrain,
 		"foreign client":      testForeignClient,

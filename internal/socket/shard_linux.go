@@ -39,6 +39,7 @@ type shard struct {
 	// The queue of messages for the writing goroutine.
 	work    atomic.Int64 // messages queued or being delivered
 	cost    atomic.Int64 // their bytes times their subscribers
+	shared  atomic.Int64 // bytes of those that go to shared topics
 	kick    chan struct{}
 	qmu     sync.Mutex // guards queue and closing
 	queue   []job
@@ -57,7 +58,7 @@ func newShard(e *Sharded) (*shard, error) {
 	}
 	s := &shard{engine: e, poller: p, buf: make([]byte, readChunk), head: bufio.NewReaderSize(nil, maxHead), kick: make(chan struct{}, 1), yield: runtime.Gosched}
 	s.valve.init(&e.cfg, e.started)
-	s.room = func() bool { return s.cost.Load() < maxCost }
+	s.room = func() bool { return s.cost.Load() < maxCost && s.shared.Load() < int64(e.cfg.SendBuffer*3/16) }
 	return s, nil
 }
 

@@ -22,9 +22,8 @@ import (
 //     network buffers less than the others' catch up then; those that are too
 //     slow for good do not, and are cut at SendBuffer;
 //   - while more than MaxPending waits for all connections together;
-//   - while the outlet's own queue is full, or holds what it may for their topic:
-//     an eighth of SendBuffer, or that part of it that a subscriber has for each
-//     of its topics;
+//   - while the outlet's own queue is full, or holds more than an eighth of
+//     SendBuffer for their topic;
 //   - while what other publishers were let in with, but have not published yet,
 //     is more than an eighth of SendBuffer, over all topics since one connection
 //     may subscribe to them all.
@@ -118,7 +117,6 @@ type stallable interface {
 // outlet's own queue, or it has a gate.
 type flow struct {
 	queued   int    // bytes in the queue
-	limit    int    // of them
 	gated    bool   // the rest is said
 	laggards []*lag // who lagged at the last publish
 	of       int    // how many subscribers there were
@@ -217,7 +215,7 @@ func (v *valve) admits(t *hub.Topic, size int) room {
 		}
 	}
 	if v.pending.Load() > int64(v.cfg.MaxPending) || v.room != nil && !v.room() ||
-		f != nil && f.queued > 0 && f.queued+size > f.limit {
+		f != nil && f.queued > 0 && f.queued+size > v.cfg.SendBuffer/8 {
 		state = full
 	}
 	if state == full {
@@ -284,13 +282,13 @@ func (v *valve) warn(t *hub.Topic, l *lag) {
 	}
 }
 
-// enqueue notes that n more bytes of a topic are in the outlet's own queue, which
-// may hold limit of them, or, below zero, were taken from it.
-func (v *valve) enqueue(t *hub.Topic, n, limit int) {
+// enqueue notes that n more bytes of a topic are in the outlet's own queue, or,
+// below zero, were taken from it.
+func (v *valve) enqueue(t *hub.Topic, n int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	f := v.flow(t)
-	f.queued, f.limit = f.queued+n, limit
+	f.queued += n
 	if n < 0 {
 		v.forget(t, f)
 		v.wakeLocked()
