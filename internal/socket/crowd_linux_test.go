@@ -525,6 +525,33 @@ func TestFloodOverManyChannels(t *testing.T) {
 	}
 }
 
+// What publishers were let in with counts against others, on all topics
+// together, until it is released; a lone message of any size gets in.
+func TestReservationsCount(t *testing.T) {
+	b := listen(t, sharded(t, 1), socket.Config{SendBuffer: 80 << 10})
+	o := b.sharded().Shards()[0]
+	ended, end := context.WithCancel(t.Context())
+	end()
+	one, other := &hub.Topic{Name: "one"}, &hub.Topic{Name: "other"}
+	for _, size := range []int{10 << 10, 200 << 10} {
+		if err := o.Reserve(ended, one, size); err != nil {
+			t.Errorf("%d bytes alone: %v", size, err)
+		}
+		for _, topic := range []*hub.Topic{one, other} {
+			if err := o.Reserve(ended, topic, 1); err != hub.ErrTight {
+				t.Errorf("behind %d bytes, on %s: %v", size, topic.Name, err)
+			}
+		}
+		released := make(chan error, 1)
+		go func() { released <- o.Reserve(t.Context(), other, 1) }()
+		o.Release(one, size)
+		if err := <-released; err != nil {
+			t.Error(err)
+		}
+		o.Release(other, 1)
+	}
+}
+
 // Everything at once: crowds that come, go, vanish, stall and are thrown out,
 // while many publish. Nothing of it is left in the end.
 func TestChurn(t *testing.T) {
