@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"runtime"
 	"strings"
 	"sync"
@@ -235,20 +234,6 @@ func TestFanOutYieldsOften(t *testing.T) {
 	until(t, "the fan-out to be over", func() bool { return h.yields.Load() >= conns*each/socket.YieldAfter })
 }
 
-// The engine's copy of the listener does not go with a finalizer.
-func TestListenerOutlivesTheCollector(t *testing.T) {
-	b := listen(t, sharded(t, 2), socket.Config{})
-	for range 4 {
-		runtime.GC()
-		p := b.dial()
-		p.nc.SetDeadline(time.Now().Add(5 * time.Second))
-		p.write([]byte(request(target)))
-		p.switched()
-		p.message()
-		b.adopted().wantNothing()
-	}
-}
-
 // No descriptor of the engine ever blocks, wherever it comes from.
 func TestDescriptorsDoNotBlock(t *testing.T) {
 	b := listen(t, sharded(t, 1), socket.Config{})
@@ -354,20 +339,6 @@ func TestStaleEventReachesNobody(t *testing.T) {
 	p.wantNothing()
 }
 
-// The keys that tell connections apart begin anew after four billion; 0 is the
-// listener's.
-func TestKeysBeginAnew(t *testing.T) {
-	b := listen(t, sharded(t, 1), socket.Config{})
-	b.sharded().SetKey(^uint32(0) - 2)
-	for range 5 {
-		p, c := b.client()
-		if socket.StateOf(c).Key == 0 {
-			t.Fatal("a connection has the listener's key")
-		}
-		p.wantNothing()
-	}
-}
-
 // The system is asked to tell when a connection can be written only while
 // something waits for it.
 func TestWritableConnectionsAreQuiet(t *testing.T) {
@@ -399,166 +370,4 @@ func TestWritableConnectionsAreQuiet(t *testing.T) {
 	}
 	quiet("after a stall", c)
 	until(t, "no byte to wait", func() bool { return b.engine.Stats().PendingBytes == 0 })
-}
-
-// Half a request head, or nothing at all, does not hold a connection for long;
-// nor does a head that comes in drops.
-func TestSlowRequestHead(t *testing.T) {
-	b := listen(t, sharded(t, 1), socket.Config{HandshakeTimeout: time.Second})
-	for name, head := range map[string]string{
-		"nothing": "", "half a line": "GE", "a line": "GET " + target + " HTTP/1.1\r\n", "half": request(target)[:100],
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := b.dial()
-			begun := time.Now()
-			p.write([]byte(head))
-			p.wantEnd()
-			if d := time.Since(begun); d < time.Second || d > 5*time.Second {
-				t.Errorf("cut after %s", d)
-			}
-		})
-	}
-	t.Run("drops", func(t *testing.T) {
-		t.Parallel()
-		p := b.dial()
-		begun := time.Now()
-		go func() {
-			for _, c := range []byte(request(target)) {
-				if _, err := p.nc.Write([]byte{c}); err != nil {
-					return
-				}
-				time.Sleep(50 * time.Millisecond)
-			}
-		}()
-		p.wantEnd()
-		if d := time.Since(begun); d > 5*time.Second {
-			t.Errorf("cut after %s", d)
-		}
-	})
-	t.Run("in time", func(t *testing.T) {
-		p := b.dial()
-		p.write([]byte(request(target)[:100]))
-		p.write([]byte(request(target)[100:]))
-		p.switched()
-		p.message()
-		p.wantNothing()
-	})
-}
-
-// Behind a proxy a connection may have served anything before.
-func TestProxyReusesConnections(t *testing.T) {
-	b := listen(t, sharded(t, 1), socket.Config{})
-	subscribe := frame(0x81, `{"event":"pusher:subscribe","data":{"channel":"news"}}`)
-	ping := frame(0x81, `{"event":"pusher:ping"}`)
-	upgraded := func(t *testing.T, p *peer) {
-		t.Helper()
-		p.switched()
-		for _, want := range []string{"pusher:connection_established", "pusher_internal:subscription_succeeded", "pusher:pong"} {
-			if m := p.message(); m.Event != want {
-				t.Fatalf("got %+v, want %s", m, want)
-			}
-		}
-		p.wantNothing()
-	}
-	ended := func(t *testing.T, p *peer, status int) {
-		t.Helper()
-		r := p.answer()
-		io.Copy(io.Discard, r.Body)
-		if r.StatusCode != status {
-			t.Fatalf("%d", r.StatusCode)
-		}
-	}
-	get, post := []byte("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"), []byte("POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
-	t.Run("everything in one packet", func(t *testing.T) {
-		p := b.dial()
-		p.write([]byte(request(target)), subscribe, ping)
-		upgraded(t, p)
-	})
-	t.Run("after GET", func(t *testing.T) {
-		p := b.dial()
-		p.write(get)
-		ended(t, p, 404)
-		p.write([]byte(request(target)), subscribe, ping)
-		upgraded(t, p)
-	})
-	t.Run("after POST, in one packet", func(t *testing.T) {
-		p := b.dial()
-		p.write(post, []byte(request(target)), subscribe, ping)
-		ended(t, p, 404)
-		upgraded(t, p)
-	})
-	t.Run("after POST, behind more than one buffer", func(t *testing.T) {
-		p := b.dial()
-		head := request(target, "X-Long: "+strings.Repeat("x", 3000))
-		long := frame(0x81, `{"event":"pusher:ping","data":"`+strings.Repeat("x", 9000)+`"}`)
-		p.write(post, []byte(head), subscribe, ping, long)
-		ended(t, p, 404)
-		p.switched()
-		for _, want := range []string{"pusher:connection_established", "pusher_internal:subscription_succeeded", "pusher:pong", "pusher:pong"} {
-			if m := p.message(); m.Event != want {
-				t.Fatalf("got %+v, want %s", m, want)
-			}
-		}
-	})
-	t.Run("a head over the shard's limit", func(t *testing.T) {
-		for _, n := range []int{15 << 10, 16 << 10, 17 << 10, 60 << 10, 200 << 10} {
-			p := b.dial()
-			p.write([]byte(request(target, "X-Long: "+strings.Repeat("x", n))), subscribe, ping)
-			upgraded(t, p)
-		}
-	})
-	t.Run("a head without an end", func(t *testing.T) {
-		p := b.dial()
-		p.write([]byte(request(target)[:100]), []byte(strings.Repeat("X-Long: "+strings.Repeat("x", 1000)+"\r\n", 1200)))
-		ended(t, p, 431)
-	})
-	t.Run("half a request that is the HTTP server's", func(t *testing.T) {
-		p := b.dial()
-		p.write(get)
-		ended(t, p, 404)
-		p.write([]byte(request(target)[:50]))
-		if n := socket.Ready(b.sharded().Shards()[0], 50); n != 0 {
-			t.Errorf("the shard still watches %d", n)
-		}
-		p.write([]byte(request(target)[50:]), subscribe, ping)
-		upgraded(t, p)
-	})
-	t.Run("no host", func(t *testing.T) {
-		p := b.dial()
-		p.write([]byte(strings.Replace(request(target), "Host: belfry.test\r\n", "", 1)))
-		if r := p.answer(); r.StatusCode != http.StatusBadRequest {
-			t.Errorf("%d", r.StatusCode)
-		}
-	})
-	t.Run("a split at every byte", func(t *testing.T) {
-		all := append([]byte(request(target)), subscribe...)
-		all = append(all, ping...)
-		for i := range all {
-			p := b.dial()
-			p.write(all[:i])
-			if i%7 == 0 {
-				runtime.Gosched() // one read, or two
-			}
-			p.write(all[i:])
-			upgraded(t, p)
-			p.nc.Close()
-		}
-	})
-	t.Run("byte by byte", func(t *testing.T) {
-		for _, before := range [][]byte{nil, get} {
-			p := b.dial()
-			for _, c := range before {
-				p.write([]byte{c})
-			}
-			if before != nil {
-				ended(t, p, 404)
-			}
-			for _, c := range append([]byte(request(target)), append(subscribe, ping...)...) {
-				p.write([]byte{c})
-			}
-			upgraded(t, p)
-		}
-	})
-	until(t, "the split connections to be gone", func() bool { return b.engine.Stats().Open <= 20 })
 }
