@@ -94,7 +94,7 @@ func startChild(ctx context.Context) (*child, error) {
 	c := &child{done: make(chan struct{})}
 	// Connections end soon, so that the server does not keep them through the
 	// measurement.
-	c.sink = &http.Server{IdleTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c.sink = &http.Server{IdleTimeout: time.Second, ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 	})}
 	go func() {
