@@ -17,7 +17,8 @@ import (
 // TCP goes to a portable engine that it carries along.
 //
 // Locks, outermost first: the hub's of a channel, a shard's, then the valve's,
-// the wheel's or a shard's queue's. The hub is never called under them.
+// the wheel's or a shard's queue's, then a hub.Client's. Under them nothing of the
+// hub is called but what looks at one client.
 type Sharded struct {
 	*core
 	portable *Portable
