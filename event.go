@@ -41,6 +41,14 @@ type Receipt struct {
 	Dropped int `json:"dropped"` // not delivered: the connection lags too far and is closed
 }
 
+// Add adds another receipt's counts.
+func (r *Receipt) Add(o Receipt) {
+	r.Matched += o.Matched
+	r.Written += o.Written
+	r.Waiting += o.Waiting
+	r.Dropped += o.Dropped
+}
+
 // Outcome is what a broadcaster did with one event.
 type Outcome struct {
 	ID string `json:"id"`

@@ -20,6 +20,8 @@ type app struct {
 	users    users
 	counters counters
 	idle     idleCaches
+	holders  holders
+	once     once
 
 	mu    sync.Mutex // guards conns
 	conns map[pusher.SocketID]*Client

@@ -8,34 +8,39 @@ import (
 )
 
 // mayJoin checks name, limits and authorization; seat is who the connection
-// will be on a presence channel.
-func (c *Client) mayJoin(req pusher.Subscribe) (seat *pusher.Member, refusal *refusedSub) {
+// will be on a presence channel, who for whom the subscription stands as far as
+// that is known.
+func (c *Client) mayJoin(req pusher.Subscribe) (seat *pusher.Member, who *Principal, refusal *refusedSub) {
 	s := c.app.settings.Load()
 	naming := pusher.Naming{Limits: s.Limits, Strict: s.StrictNames}
 	if longest := naming.MaxChannelName(); !pusher.ValidName(req.Channel, longest) {
-		return nil, refusef(pusher.InvalidChannel, "channel %s is not a legal name: use 1 to %d letters, digits and _-=@,.; only", quote(req.Channel), longest)
+		return nil, nil, refusef(pusher.InvalidChannel, "channel %s is not a legal name: use 1 to %d letters, digits and _-=@,.; only", quote(req.Channel), longest)
 	}
 	c.mu.Lock()
 	n := len(c.subs) + 1
 	c.mu.Unlock()
 	if belfry.Over(n, s.Limits.ChannelsPerConnection) {
 		c.app.limit("channels_per_connection", Notice{Channel: req.Channel}, int64(n), int64(s.Limits.ChannelsPerConnection))
-		return nil, refusef(pusher.LimitReached, "channel %s refused: this connection has its limit of %d channels", req.Channel, s.Limits.ChannelsPerConnection)
+		return nil, nil, refusef(pusher.LimitReached, "channel %s refused: this connection has its limit of %d channels", req.Channel, s.Limits.ChannelsPerConnection)
 	}
 	kind := pusher.KindOf(req.Channel)
 	if kind.Is(pusher.ServerToUser) {
-		return nil, c.mayHearUser(req.Channel)
+		return nil, nil, c.mayHearUser(req.Channel)
 	}
 	if !kind.NeedsAuth() {
-		return nil, nil
+		return nil, nil, nil
 	}
-	if refusal := c.verify(s, req, kind); refusal != nil {
-		return nil, refusal
+	signed, refusal := c.verify(s, req, kind)
+	if refusal != nil {
+		return nil, nil, refusal
+	}
+	if signed {
+		who = c.principal(req.Channel, req.ChannelData)
 	}
 	if kind.Is(pusher.Presence) {
-		return c.memberOf(s, req)
+		seat, refusal = c.memberOf(s, req)
 	}
-	return nil, nil
+	return seat, who, refusal
 }
 
 // mayHearUser guards #server-to-user-{id}: the connection must be signed in as
@@ -50,23 +55,24 @@ func (c *Client) mayHearUser(channel string) *refusedSub {
 	return nil
 }
 
-// verify checks the signature of a private channel (AUTH-01 to AUTH-06).
-func (c *Client) verify(s *belfry.App, req pusher.Subscribe, kind pusher.Kind) *refusedSub {
+// verify checks the signature of a private channel (AUTH-01 to AUTH-06); signed
+// says that it covers channel_data.
+func (c *Client) verify(s *belfry.App, req pusher.Subscribe, kind pusher.Kind) (signed bool, refusal *refusedSub) {
 	secrets, signature, refusal := credentials(s, req.Auth)
 	if refusal != nil {
-		return refusal
+		return false, refusal
 	}
 	id := c.id.String()
 	text := pusher.ChannelText(id, req.Channel, req.ChannelData, req.HasData)
 	if pusher.Verify(secrets, text, signature) {
-		return nil
+		return req.HasData, nil
 	}
 	// The data of a private channel may have been left out of the signature
 	// (AUTH-04); a presence channel's never (N04).
 	if req.HasData && !kind.Is(pusher.Presence) && pusher.Verify(secrets, pusher.ChannelText(id, req.Channel, "", false), signature) {
-		return nil
+		return false, nil
 	}
-	return mismatch(text)
+	return false, mismatch(text)
 }
 
 // mismatch refuses a signature and shows the client the string that was to be

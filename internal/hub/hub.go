@@ -28,7 +28,14 @@ type Config struct {
 	// IdleCaches is how many vacant cache channels an app may keep; default
 	// 10,000. The longest vacant goes first.
 	IdleCaches int
-	Logger     *slog.Logger // default: nothing is logged
+	// Principal tells, of a subscription or, with an empty channel, a sign-in
+	// whose signature holds, whom it stands for, from the signed data alone. It
+	// must not block or call the hub. Default: nobody is known.
+	Principal func(app *belfry.App, socketID, channel, data string) (Principal, bool)
+	// Doubt is told of a user with a doubtful principal once its subscription
+	// stands. It must not block or call the hub.
+	Doubt  func(user string)
+	Logger *slog.Logger // default: nothing is logged
 }
 
 // Hub is the engine of the realtime server. Its methods are safe for

@@ -10,17 +10,7 @@ func (c *Client) unsubscribe(m pusher.Message) {
 		return
 	}
 	c.mu.Lock()
-	var sub *Subscription
-	for i, s := range c.subs {
-		if s.Topic.Name == name {
-			sub = s
-			last := len(c.subs) - 1
-			c.subs[i] = c.subs[last]
-			c.subs[last] = nil
-			c.subs = c.subs[:last]
-			break
-		}
-	}
+	sub := c.forget(func(s *Subscription) bool { return s.Topic.Name == name })
 	c.mu.Unlock()
 	if sub == nil {
 		c.fail(pusher.NoCode, "no current subscription to channel %s", quote(name))
@@ -31,6 +21,9 @@ func (c *Client) unsubscribe(m pusher.Message) {
 
 // leave ends a subscription that the connection no longer keeps.
 func (c *Client) leave(sub *Subscription) {
+	if c.hub.cfg.Principal != nil && pusher.KindOf(sub.Topic.Name).NeedsAuth() {
+		c.app.holders.remove(hold{c, sub})
+	}
 	ch := c.app.lock(sub.Topic.Name, false)
 	if ch == nil || &ch.topic != sub.Topic {
 		if ch != nil {

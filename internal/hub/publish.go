@@ -29,6 +29,13 @@ func (h *Hub) Publish(ctx context.Context, appID string, events []pusher.Event) 
 	if err != nil {
 		return nil, err
 	}
+	return h.publishAs(ctx, a, events, "")
+}
+
+// publishAs publishes under the given id, or, when that is empty, under one of
+// its own for each event. With an error it gives what was done for local
+// subscribers, nil for nothing.
+func (h *Hub) publishAs(ctx context.Context, a *app, events []pusher.Event, id string) ([]Published, error) {
 	if err := a.withinDay(int64(len(events))); err != nil {
 		return nil, err
 	}
@@ -40,18 +47,21 @@ func (h *Hub) Publish(ctx context.Context, appID string, events []pusher.Event) 
 	done := make([]Published, len(events))
 	var sent broker
 	for i := range events {
-		done[i] = a.publish(&events[i], &sent)
+		done[i] = a.publish(&events[i], id, &sent)
 	}
 	if err := sent.wait(ctx); err != nil {
-		return nil, &belfry.Error{Code: belfry.CodeUnavailable, Message: "the other servers could not be reached; local subscribers have the event", Err: err}
+		return done, &belfry.Error{Code: belfry.CodeUnavailable, Message: "the other servers could not be reached; local subscribers have the event", Err: err}
 	}
 	return done, nil
 }
 
 // publish sends one event to each of its channels.
-func (a *app) publish(e *pusher.Event, sent *broker) Published {
+func (a *app) publish(e *pusher.Event, id string, sent *broker) Published {
 	now := a.hub.clock.Now()
-	p := Published{ID: belfry.NewID(now)}
+	if id == "" {
+		id = belfry.NewID(now)
+	}
+	p := Published{ID: id}
 	except, _ := pusher.ParseSocketID(e.SocketID) // another form is nobody's
 	for _, name := range e.Channels {
 		r := a.publishTo(name, e, except, sent)

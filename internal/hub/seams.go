@@ -78,20 +78,7 @@ func (d *Delivery) Skips(c *Client) bool {
 }
 
 // Receipt counts what became of a message, over one or many channels.
-type Receipt struct {
-	Matched int `json:"matched"` // subscribers it was for
-	Written int `json:"written"` // handed to the operating system, or to a connection with nothing waiting
-	Waiting int `json:"waiting"` // queued behind what waits already
-	Dropped int `json:"dropped"` // not delivered: the connection lags too far and is closed
-}
-
-// Add adds another receipt's counts.
-func (r *Receipt) Add(o Receipt) {
-	r.Matched += o.Matched
-	r.Written += o.Written
-	r.Waiting += o.Waiting
-	r.Dropped += o.Dropped
-}
+type Receipt = belfry.Receipt
 
 // Clock is where the hub's time comes from.
 type Clock interface {

@@ -36,16 +36,17 @@ func (c *Client) subscribe(m pusher.Message, resume func()) (done bool) {
 		c.again(sub)
 		return true
 	}
-	seat, refusal := c.mayJoin(req)
+	seat, who, refusal := c.mayJoin(req)
 	if refusal != nil {
 		c.refuse(req.Channel, refusal)
 		return true
 	}
 	if c.hub.cluster.Owns(c.app.settings.Load().ID, req.Channel) {
-		c.joinOwned(req.Channel, seat)
+		c.joinOwned(req.Channel, seat, who)
+		c.doubt(who)
 		return true
 	}
-	c.askToJoin(req.Channel, seat, resume)
+	c.askToJoin(req.Channel, seat, who, resume)
 	return false
 }
 
@@ -84,7 +85,7 @@ func (c *Client) refuse(channel string, r *refusedSub) {
 
 // joinOwned joins a channel that this node owns: decision and effect under one
 // lock.
-func (c *Client) joinOwned(name string, seat *pusher.Member) {
+func (c *Client) joinOwned(name string, seat *pusher.Member, who *Principal) {
 	ch := c.app.lock(name, true)
 	defer ch.mu.Unlock()
 	if ch.over(seat) {
@@ -95,7 +96,7 @@ func (c *Client) joinOwned(name string, seat *pusher.Member) {
 	ch.wake()
 	m, occupied, added := ch.ledger.join(seat)
 	sub := &Subscription{Topic: &ch.topic, Client: c, member: m}
-	if !c.keep(sub) { // the connection ended meanwhile
+	if !c.keep(sub, who) { // the connection ended meanwhile
 		ch.ledger.leave(memberID(seat))
 		ch.settle()
 		return
@@ -113,13 +114,14 @@ func (c *Client) joinOwned(name string, seat *pusher.Member) {
 
 // askToJoin asks the channel's owner on another node, and joins when it says
 // yes.
-func (c *Client) askToJoin(name string, seat *pusher.Member, resume func()) {
+func (c *Client) askToJoin(name string, seat *pusher.Member, who *Principal, resume func()) {
 	op := Op{Kind: OpJoin, App: c.app.settings.Load().ID, Channel: name, Socket: c.id}
 	if seat != nil {
 		op.Member = *seat
 	}
 	c.hub.cluster.Ask(op, func(a Answer, err error) {
 		defer resume()
+		defer c.doubt(who)
 		switch {
 		case err != nil:
 			c.close(pusher.CloseOverCapacity, "the cluster did not answer: connect again in a moment")
@@ -134,7 +136,7 @@ func (c *Client) askToJoin(name string, seat *pusher.Member, resume func()) {
 		if seat != nil {
 			sub.member = &member{Member: *seat}
 		}
-		if !c.keep(sub) {
+		if !c.keep(sub, who) {
 			op.Kind = OpLeave
 			c.hub.cluster.Ask(op, func(Answer, error) {})
 			ch.settle()
@@ -149,14 +151,16 @@ func (c *Client) askToJoin(name string, seat *pusher.Member, resume func()) {
 	})
 }
 
-// keep notes a subscription with the connection, unless that has ended.
-func (c *Client) keep(sub *Subscription) bool {
+// keep notes a subscription with the connection, and whom it stands for, unless
+// the connection has ended.
+func (c *Client) keep(sub *Subscription, who *Principal) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.gone {
 		return false
 	}
 	c.subs = append(c.subs, sub)
+	c.app.holders.add(hold{c, sub}, who)
 	if sub.member != nil || pusher.KindOf(sub.Topic.Name).NeedsAuth() {
 		if c.extra != nil && c.extra.deadline != nil {
 			c.extra.deadline.Stop() // WS-46

@@ -72,11 +72,13 @@ func (c *Client) signin(m pusher.Message) {
 		c.app.limit("watchlist", Notice{UserID: u.ID}, int64(len(u.Watchlist)), int64(s.Limits.Watchlist))
 		u.Watchlist = u.Watchlist[:s.Limits.Watchlist]
 	}
-	if !c.app.users.signIn(c, u, req.UserData) {
+	who := c.principal("", req.UserData)
+	if !c.app.users.signIn(c, u, req.UserData, who) {
 		refuse("this connection is already signed in as another user")
 		return
 	}
 	c.authorized()
+	c.doubt(who)
 	if tooLong {
 		c.fail(pusher.CodeWatchlistTooLong, "the watchlist is longer than %d: the rest is ignored", s.Limits.Watchlist)
 	}
@@ -84,7 +86,7 @@ func (c *Client) signin(m pusher.Message) {
 
 // signIn signs a connection in, or renews its sign-in under the same id
 // (USER-05); false when it is another's already.
-func (us *users) signIn(c *Client, u pusher.User, userData string) bool {
+func (us *users) signIn(c *Client, u pusher.User, userData string, who *Principal) bool {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	c.mu.Lock()
@@ -94,6 +96,8 @@ func (us *users) signIn(c *Client, u pusher.User, userData string) bool {
 		return gone
 	}
 	c.user = &signin{User: u}
+	us.app.holders.remove(hold{client: c})
+	us.app.holders.add(hold{client: c}, who)
 	c.mu.Unlock()
 	if before != nil {
 		us.unwatch(c, before.Watchlist)
@@ -112,6 +116,7 @@ func (us *users) signIn(c *Client, u pusher.User, userData string) bool {
 func (us *users) signOut(c *Client, s *signin) {
 	us.mu.Lock()
 	defer us.mu.Unlock()
+	us.app.holders.remove(hold{client: c})
 	us.unwatch(c, s.Watchlist)
 	u := us.byID[s.ID]
 	if u == nil {
