@@ -105,3 +105,23 @@ func TestWrite_ReplacesTheContents(t *testing.T) {
 		t.Errorf("contents = %q, want %q", b, "7\n")
 	}
 }
+
+func TestHeld_TellsWithoutTaking(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	if held, err := filelock.Held(path); held || err != nil {
+		t.Errorf("Held of no file = %v, %v", held, err)
+	}
+	l, err := filelock.Try(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if held, err := filelock.Held(path); !held || err != nil {
+			t.Errorf("Held = %v, %v; want true", held, err)
+		}
+	}
+	l.Release()
+	if held, err := filelock.Held(path); held || err != nil {
+		t.Errorf("Held after Release = %v, %v; want false", held, err)
+	}
+}
