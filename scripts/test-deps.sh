@@ -15,6 +15,9 @@ need nginx nginx
 need caddy caddy
 need openssl openssl
 need curl curl
+need redis-server redis-server
+# Debian keeps the server's programs out of the path.
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
 # For Go's race detector, and for the bare loop that bench/compare measures.
 need cc "gcc libc6-dev"
 # Debian's python3 cannot make a virtual environment without this package.
@@ -29,8 +32,8 @@ if [ -n "$missing" ]; then
 	if [ "$(id -u)" -ne 0 ]; then
 		as_root=sudo
 	fi
-	# The tests start what they need themselves: keep Debian from starting nginx
-	# and Caddy as services on installation, unless there is a policy already.
+	# The tests start what they need themselves: keep Debian from starting nginx,
+	# Caddy, Redis and PostgreSQL as services on installation, unless there is a policy already.
 	policy=/usr/sbin/policy-rc.d
 	if [ ! -e "$policy" ]; then
 		printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
