@@ -21,6 +21,9 @@ type Backend struct {
 	Apps Apps
 	// Settings are the server's own.
 	Settings Settings
+	// Poke is told that another process enqueued jobs; Bell tells the others.
+	Poke func()
+	Bell *Bell
 }
 
 // Hub is the part of the hub that commands use.
@@ -30,6 +33,7 @@ type Hub interface {
 	Channel(ctx context.Context, appID, name string) (hub.ChannelState, error)
 	Users(ctx context.Context, appID, name string) ([]string, error)
 	Publish(ctx context.Context, appID string, events []pusher.Event) ([]hub.Published, error)
+	PublishOnce(ctx context.Context, appID, id string, event pusher.Event) (p hub.Published, repeat bool, err error)
 	Tap(appID string, channels []string, f func(channel string, message []byte)) (stop func())
 }
 

@@ -78,6 +78,13 @@ func (h *fakeHub) Publish(_ context.Context, _ string, events []pusher.Event) ([
 	return []hub.Published{{ID: "ev1", Receipt: hub.Receipt{Matched: 4, Written: 4}}}, nil
 }
 
+func (h *fakeHub) PublishOnce(_ context.Context, _, id string, event pusher.Event) (hub.Published, bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.published = append(h.published, event)
+	return hub.Published{ID: id, Receipt: hub.Receipt{Matched: 3}}, id == "again", nil
+}
+
 func (h *fakeHub) Tap(_ string, channels []string, f func(string, []byte)) func() {
 	h.mu.Lock()
 	h.taps[&f] = strings.Join(channels, " ")

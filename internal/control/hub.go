@@ -27,25 +27,7 @@ func (b Backend) hub(handle register) {
 		}
 		return b.channel(r.Context(), app, r.URL.Query().Get("name"))
 	})
-	handle("POST /v1/events", b.Hub != nil, func(_ http.ResponseWriter, r *http.Request) (any, error) {
-		app, err := b.app(r)
-		if err != nil {
-			return nil, err
-		}
-		body, err := readBody(r)
-		if err != nil {
-			return nil, err
-		}
-		event, err := pusher.ParseEvent(body, pusher.Naming{Limits: app.Limits, Strict: app.StrictNames})
-		if err != nil {
-			return nil, err
-		}
-		done, err := b.Hub.Publish(r.Context(), app.ID, []pusher.Event{event})
-		if err != nil {
-			return nil, err
-		}
-		return Published{ID: done[0].ID, Receipt: done[0].Receipt}, nil
-	})
+	handle("POST /v1/events", b.Hub != nil, func(_ http.ResponseWriter, r *http.Request) (any, error) { return b.publish(r) })
 	handle("GET /v1/subscribe", b.Hub != nil, b.subscribe)
 }
 
@@ -53,6 +35,9 @@ func (b Backend) hub(handle register) {
 type Published struct {
 	ID      string      `json:"id"`
 	Receipt hub.Receipt `json:"receipt"`
+	// Repeat says that an event with that id was published before and nobody got
+	// it again.
+	Repeat bool `json:"repeat,omitempty"`
 }
 
 // app gives the app that a request names, or the default one.

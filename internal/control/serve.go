@@ -82,6 +82,7 @@ func Handler(b Backend) http.Handler {
 	b.settings(handle)
 	b.hub(handle)
 	b.apps(handle)
+	b.queue(handle)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, &belfry.Error{
 			Code:    belfry.CodeNotFound,
