@@ -41,6 +41,8 @@ type Job struct {
 	// Debounce, with Unique, starts the job only when no other with its key came
 	// for that long; the last one's payload counts.
 	Debounce time.Duration `json:"debounce,omitempty"`
+	// Tried counts the tries that failed; the queue's own.
+	Tried int `json:"tried,omitempty"`
 	// Enqueued is when the job was taken in.
 	Enqueued time.Time `json:"enqueued,omitzero"`
 }
