@@ -48,7 +48,7 @@ var thirdParty = map[string][]string{
 	"internal/logs":                 {"github.com/lmittmann/tint"},
 	"internal/certs":                {"github.com/caddyserver/certmagic", "github.com/mholt/acmez/", "go.uber.org/zap"},
 	"internal/store":                {"modernc.org/", "github.com/jackc/pgx/", "github.com/pressly/goose/"},
-	"internal/identity":             {"github.com/alexedwards/scs/", "github.com/golang-jwt/jwt/", "github.com/MicahParks/keyfunc/", "golang.org/x/crypto"},
+	"internal/identity":             {"github.com/hashicorp/golang-lru/", "github.com/golang-jwt/jwt/", "github.com/MicahParks/keyfunc/", "golang.org/x/crypto"},
 	"internal/authz":                {"cel.dev/"},
 	"internal/notify":               {"github.com/SherClockHolmes/webpush-go"},
 	"internal/hub/rediscluster":     {"github.com/redis/go-redis/"},
