@@ -55,6 +55,7 @@ var thirdParty = map[string][]string{
 	"internal/hub/natscluster":      {"github.com/nats-io/nats.go"},
 	"internal/queue/riverqueue":     {"github.com/riverqueue/river", "github.com/jackc/pgx/"},
 	"internal/queue/asynqqueue":     {"github.com/hibiken/asynq", "github.com/redis/go-redis/"},
+	"internal/broadcast":            {"golang.org/x/crypto/nacl/"},
 	"internal/broadcast/pushercast": {"github.com/pusher/pusher-http-go/"},
 	"internal/gate":                 {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
 	"internal/api":                  {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
