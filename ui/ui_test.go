@@ -9,12 +9,12 @@ import (
 	"github.com/belfryhq/belfry/ui"
 )
 
-// Every file that the page names is embedded, with or without a build, and the
+// Every file that a page names is embedded, with or without a build, and the
 // page carries nothing inline that a strict policy would refuse.
 func TestFiles(t *testing.T) {
-	page, err := fs.ReadFile(ui.Files(), "index.html")
+	_, err := fs.Stat(ui.Files(), "index.html")
 	if built := err == nil; built != ui.Built() {
-		t.Fatalf("Built() = %t, but reading index.html says %v", ui.Built(), err)
+		t.Fatalf("Built() = %t, but looking for index.html says %v", ui.Built(), err)
 	}
 	if err != nil {
 		if _, err := fs.Stat(ui.Files(), ".keep"); err != nil {
@@ -22,21 +22,31 @@ func TestFiles(t *testing.T) {
 		}
 		t.Skip("the pages are not built")
 	}
+	for _, page := range []string{"index.html", "login.html", "setup.html"} {
+		t.Run(page, func(t *testing.T) { checkPage(t, page) })
+	}
+}
+
+func checkPage(t *testing.T, file string) {
+	page, err := fs.ReadFile(ui.Files(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	names := regexp.MustCompile(`(?:src|href)="\./([^"]+)"`).FindAllSubmatch(page, -1)
 	if len(names) < 3 {
-		t.Errorf("index.html names %d files, want its script, style and icon at least", len(names))
+		t.Errorf("it names %d files, want its script, style and icon at least", len(names))
 	}
 	for _, name := range names {
 		if dir := path.Dir(string(name[1])); dir != "assets" && string(name[1]) != "favicon.svg" {
 			t.Errorf("%s is outside assets/", name[1])
 		}
 		if _, err := fs.Stat(ui.Files(), string(name[1])); err != nil {
-			t.Errorf("index.html names a file that is not embedded: %v", err)
+			t.Errorf("it names a file that is not embedded: %v", err)
 		}
 	}
 	for _, bad := range []string{`<style`, `style="`, ` on[a-z]+="`, `<script[^>]*>[^<]`, `(src|href)="https?:`} {
 		if found := regexp.MustCompile(bad).Find(page); found != nil {
-			t.Errorf("index.html holds %q, which the content security policy refuses", found)
+			t.Errorf("it holds %q, which the content security policy refuses", found)
 		}
 	}
 }

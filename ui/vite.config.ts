@@ -1,10 +1,10 @@
 import { defineConfig } from 'vite'
 
-// The server embeds dist and serves index.html at / and everything else under
-// /assets/, possibly below a path prefix: hence relative addresses. Nothing is
-// inlined, so that the page lives under a policy of default-src 'self'.
-// public/.keep puts back dist/.keep, without which an unbuilt embed would not
-// compile.
+// The server embeds dist and serves index.html at /, login.html at /login,
+// setup.html at /setup and everything else under /assets/, possibly below a path
+// prefix: hence relative addresses. Nothing is inlined, so that the pages live
+// under a policy of default-src 'self'. public/.keep puts back dist/.keep,
+// without which an unbuilt embed would not compile.
 export default defineConfig({
   base: './',
   build: {
@@ -13,5 +13,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2022',
+    rolldownOptions: { input: ['index.html', 'login.html', 'setup.html'] },
   },
 })

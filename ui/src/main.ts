@@ -1,3 +1,4 @@
+import { showAccount } from './account'
 import { whyNot } from './channel'
 import { paintChannels } from './channels'
 import { byId } from './dom'
@@ -76,6 +77,7 @@ function ring(): void {
   bell.addEventListener('animationend', () => bell.classList.remove('ring'), { once: true })
 }
 
+showAccount()
 loadStart().then(run, (cause: unknown) => {
   new Status(() => location.reload()).banner(
     cause instanceof Error ? cause.message : 'The server did not answer. Reload the page.',
