@@ -63,7 +63,7 @@ var thirdParty = map[string][]string{
 	"internal/ops":                  {"github.com/prometheus/"},
 	"internal/bench":                {"golang.org/x/sys"},
 	"internal/config":               {"github.com/goccy/go-yaml"},
-	"internal/cli":                  {"github.com/spf13/cobra", "github.com/spf13/pflag"},
+	"internal/cli":                  {"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"},
 }
 
 type goPackage struct {
