@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -63,6 +64,32 @@ func (db *DB) Pending(ctx context.Context) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// Step is one step of the schema.
+type Step struct {
+	Name  string
+	Taken time.Time // zero: not yet
+}
+
+// Steps lists the steps of this program's schema in their order.
+func (db *DB) Steps(ctx context.Context) ([]Step, error) {
+	p, err := db.migrator()
+	if err != nil {
+		return nil, err
+	}
+	states, err := p.Status(ctx)
+	if err != nil {
+		return nil, db.wrap(err)
+	}
+	steps := make([]Step, len(states))
+	for i, s := range states {
+		steps[i] = Step{Name: s.Source.Path}
+		if s.State != goose.StatePending {
+			steps[i].Taken = s.AppliedAt
+		}
+	}
+	return steps, nil
 }
 
 func (db *DB) migrator() (*goose.Provider, error) {

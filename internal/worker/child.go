@@ -62,7 +62,7 @@ func (s *Supervisor) launch(number int, args []string, out io.Writer, gone chan<
 
 // exit describes how the process ended. says is what its pid file holds.
 func (e ended) exit(says string) Exit {
-	x := Exit{At: time.Now(), PID: e.cmd.Process.Pid, Code: e.cmd.ProcessState.ExitCode()}
+	x := Exit{At: time.Now(), PID: e.cmd.Process.Pid, Code: e.cmd.ProcessState.ExitCode(), Killed: e.killed}
 	switch {
 	case e.killed:
 		x.Reason = "killed: it did not finish within the grace period"

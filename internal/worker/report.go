@@ -25,7 +25,8 @@ const (
 type Exit struct {
 	At     time.Time `json:"at"`
 	PID    int       `json:"pid"`
-	Code   int       `json:"code"` // -1 for a signal
+	Code   int       `json:"code"`             // -1 for a signal
+	Killed bool      `json:"killed,omitempty"` // by the supervisor, when its grace was over
 	Reason string    `json:"reason"`
 }
 

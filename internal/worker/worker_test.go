@@ -103,7 +103,7 @@ func tell(t *testing.T, dir, what string) {
 
 func start(t *testing.T, dir string, plan *worker.Plan) (*worker.Report, error) {
 	t.Helper()
-	s := worker.Starter{Dir: dir, Program: os.Args[0], Args: []string{dir}, Environ: append(os.Environ(), role+"=supervisor")}
+	s := worker.Starter{Dir: dir, Program: os.Args[0], Args: []string{dir}, Environ: append(os.Environ(), role+"=supervisor", "GORACE=atexit_sleep_ms=0")}
 	t.Cleanup(func() { worker.Stop(context.Background(), dir) })
 	return s.Start(t.Context(), plan)
 }
