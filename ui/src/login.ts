@@ -33,7 +33,7 @@ function refused(cause: unknown): void {
   if (!(cause instanceof Refusal)) throw cause
   form.refused(cause)
   if (cause.status === 401) {
-    form.say('The email address or the password is wrong.')
+    form.say('Wrong email address or password.')
     form.focus('password')
   }
 }
