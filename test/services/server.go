@@ -93,7 +93,7 @@ func (p *process) start() error {
 		switch {
 		case strings.Contains(said, p.ready):
 			return nil
-		case strings.Contains(said, "FATAL") || strings.Contains(said, "Failed listening"):
+		case failed(said):
 			err = fmt.Errorf("%s on port %d: %w:\n%s", words[0], p.port, errGone, said)
 		case time.Now().After(deadline):
 			err = fmt.Errorf("%s is not ready after %s:\n%s", words[0], patience, said)
@@ -103,6 +103,17 @@ func (p *process) start() error {
 		_ = p.signal(p.kill)
 		return err
 	}
+}
+
+// failed reports whether a log says that the program cannot start. Who connects
+// too early is told of in the log too, and is no such thing.
+func failed(log string) bool {
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "Failed listening") || strings.Contains(line, "FATAL") && !strings.Contains(line, "the database system is") {
+			return true
+		}
+	}
+	return false
 }
 
 // signal ends the program, keeps its folder, and returns when it is gone.
