@@ -1,0 +1,4 @@
+package asynqqueue
+
+// Field is for the fuzzer.
+var Field = field
