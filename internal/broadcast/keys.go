@@ -11,8 +11,9 @@ import (
 )
 
 // Idempotency-Keys. A queued event's key and job are written in one
-// transaction, so that a key without its event cannot be. Only successes are
-// kept: after a refusal the same key may try again.
+// transaction, so that a key without its event cannot be. After a refusal, and
+// when the event could not be queued, the key is free. An event that is sent at
+// once has its key and id kept first, then its answer.
 
 const maxKey = 255 // characters
 

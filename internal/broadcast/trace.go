@@ -129,7 +129,7 @@ func (m *traces) begin(e belfry.Event, now time.Time) *Trace {
 	if m.byID == nil {
 		m.byID = map[string]*Trace{}
 	}
-	m.expire(now)
+	m.expire(now, m.most-1)
 	t := &Trace{
 		ID: e.ID, App: e.App, Event: e.Name, ChannelCount: len(e.Channels), Size: len(e.Data), Origin: e.Origin,
 		Channels: slices.Clone(e.Channels[:min(len(e.Channels), maxTraceChannels)]),
@@ -139,9 +139,9 @@ func (m *traces) begin(e belfry.Event, now time.Time) *Trace {
 	return t
 }
 
-// expire drops what is too old or too much.
-func (m *traces) expire(now time.Time) {
-	for m.first < len(m.order) && (len(m.order)-m.first >= m.most || now.Sub(m.order[m.first].at) > m.window) {
+// expire drops what is too old or more than most.
+func (m *traces) expire(now time.Time, most int) {
+	for m.first < len(m.order) && (len(m.order)-m.first > most || now.Sub(m.order[m.first].at) > m.window) {
 		delete(m.byID, m.order[m.first].id)
 		m.order[m.first] = aged{}
 		m.first++
@@ -155,7 +155,7 @@ func (m *traces) expire(now time.Time) {
 func (m *traces) find(id string) (Trace, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.expire(m.now())
+	m.expire(m.now(), m.most)
 	t := m.byID[id]
 	if t == nil {
 		return Trace{}, false
