@@ -22,6 +22,11 @@ func (s *Server) Listen() (err error) {
 	if s.public != nil {
 		return nil
 	}
+	defer func() {
+		if err != nil {
+			s.db.Close()
+		}
+	}()
 	link, err := control.Listen(s.cfg.DataDir)
 	if err != nil {
 		return err
@@ -64,6 +69,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.Listen(); err != nil {
 		return err
 	}
+	defer s.db.Close()
 	defer s.closeListeners()
 	// Engines outlive the doors: they end when the doors have drained.
 	engines, stopEngines := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -72,6 +78,7 @@ func (s *Server) Run(ctx context.Context) error {
 	parts.Go("sockets", s.socket.Run)
 	parts.Go("webhooks", s.hooks.Run)
 	parts.Go("usage file", s.keepUsage)
+	parts.Go("apps", func(ctx context.Context) error { return s.apps.Watch(ctx, s.log) })
 	doors := s.doors()
 	for _, d := range doors {
 		parts.Go(d.name, d.serve)

@@ -23,6 +23,7 @@ import (
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/ops"
 	"github.com/belfryhq/belfry/internal/socket"
+	"github.com/belfryhq/belfry/internal/store"
 	"github.com/belfryhq/belfry/internal/web"
 )
 
@@ -35,6 +36,7 @@ type Server struct {
 	hooks  *hook.Hooks
 	socket socket.Engine
 	ops    *ops.Ops
+	db     *store.DB
 	apps   *appstore.Roster
 	usage  usageFile
 	certs  *certs.Certificates // nil on plain TCP
@@ -100,13 +102,29 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.apps = appstore.NewRoster(appstore.Open(cfg.DataDir), s.hub.SetApps)
-	if err := s.apps.SetFixed(cfg.Apps, cfg.AppOrigin); err != nil {
+	if s.db, err = openDatabase(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	s.apps = appstore.NewRoster(appstore.Open(s.db, cfg.DataDir), s.hub.SetApps)
+	if err := s.apps.SetFixed(context.Background(), cfg.Apps, cfg.AppOrigin); err != nil {
+		s.db.Close()
 		return nil, err
 	}
 	s.ops = ops.New(s.opsConfig())
 	s.handler = s.routes()
 	return s, nil
+}
+
+func openDatabase(dir string) (*store.DB, error) {
+	db, err := store.Open(store.Config{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.Migrate(context.Background()); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
 }
 
 func dataDir(path string) (string, error) {
@@ -253,10 +271,10 @@ func (s *Server) URL() string {
 // start made it.
 func (s *Server) DefaultApp() (app *belfry.App, created bool) { return s.app, s.created != nil }
 
-// SetApps replaces the configuration's apps; the data folder's stay. No
+// SetApps replaces the configuration's apps; the database's stay. No
 // connection is dropped, but for those of apps that are gone or disabled.
 func (s *Server) SetApps(apps []*belfry.App, origin func(id string) string) error {
-	return s.apps.SetFixed(apps, origin)
+	return s.apps.SetFixed(context.Background(), apps, origin)
 }
 
 // Reload reads the configuration anew, through Config.Settings, and takes on

@@ -5,12 +5,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/belfryhq/belfry"
 )
 
-// Record is one app as the file keeps it.
+// Record is one app as the database keeps it.
 type Record struct {
 	ID   string `json:"id"`
 	Name string `json:"name,omitempty"`
@@ -29,6 +30,17 @@ type Record struct {
 type Key struct {
 	Key    string `json:"key"`
 	Secret string `json:"secret"`
+}
+
+// whole reports whether the record can be served.
+func (r Record) whole() bool {
+	return r.ID != "" && len(r.Keys) > 0 && !slices.ContainsFunc(r.Keys, func(k Key) bool { return k.Key == "" || k.Secret == "" })
+}
+
+// clone gives a copy that shares nothing with r.
+func (r Record) clone() Record {
+	r.Keys = slices.Clone(r.Keys)
+	return r
 }
 
 // App gives the record as a server serves it, with the default limits.

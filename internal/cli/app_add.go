@@ -16,8 +16,7 @@ func newAppAdd(p *Program) *cobra.Command {
 	c := &appAdd{Program: p}
 	cmd := newCommand("add", "make an app and print its key and secret", cobra.NoArgs, c.run)
 	cmd.Long = `Make an app and print its id, key and secret. The secret is shown this once; it
-is kept in the data folder, in a file that only its owner may read. A running
-server has the app at once.`
+is kept in the database. A running server has the app at once.`
 	cmd.Example = "belfry app:add --name shop --client-events\nbelfry app:add --id 1001 --json"
 	f := cmd.Flags()
 	f.StringVar(&c.app.ID, "id", "", "the app's `id`; digits suit every SDK (default: made up)")

@@ -191,7 +191,7 @@ func (c *benchmark) find(ctx context.Context) error {
 	if t.Key != "" && t.Secret != "" && t.AppID != "" {
 		return nil
 	}
-	return c.credentials()
+	return c.credentials(ctx)
 }
 
 // localURL gives the address of the data folder's server on this machine.
@@ -215,8 +215,8 @@ func (c *benchmark) localURL(listen string) (string, error) {
 	return u.String(), nil
 }
 
-// credentials finds the app among those of the settings and the data folder.
-func (c *benchmark) credentials() error {
+// credentials finds the app among those of the settings and the database.
+func (c *benchmark) credentials(ctx context.Context) error {
 	cfg, err := c.load(nil)
 	if err != nil {
 		return err
@@ -225,7 +225,12 @@ func (c *benchmark) credentials() error {
 	if err != nil {
 		return err
 	}
-	kept, err := appstore.Open(dir).Load()
+	db, err := database(ctx, cfg, dir)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	kept, err := appstore.Open(db, dir).Load(ctx)
 	if err != nil {
 		return err
 	}
@@ -238,7 +243,7 @@ func (c *benchmark) credentials() error {
 		return (t.AppID == "" || a.ID == t.AppID) && (t.Key == "" || len(a.Secrets(t.Key)) > 0) && len(a.Keys) > 0
 	})
 	if i < 0 {
-		return &belfry.Error{Code: belfry.CodeInvalid, Message: "the app's credentials are in neither the settings nor the data folder",
+		return &belfry.Error{Code: belfry.CodeInvalid, Message: "the app's credentials are in neither the settings nor the database",
 			Hint: "give --app-id, --key and --secret"}
 	}
 	t.AppID = apps[i].ID

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/belfryhq/belfry/internal/appstore"
 	"github.com/belfryhq/belfry/internal/config"
 	"github.com/belfryhq/belfry/internal/logs"
 	"github.com/belfryhq/belfry/server"
@@ -116,7 +114,7 @@ func (c *serve) greet(cfg *config.Config, srv *server.Server) error {
 		text += "  secret  " + app.Keys[0].Secret + "\n"
 	}
 	if created {
-		text += "The app was made just now and is kept in " + filepath.Join(cfg.DataDir, appstore.FileName) + "; its secret is shown only this once.\n"
+		text += "The app was made just now and is kept in the database (" + databaseName(cfg) + "); its secret is shown only this once.\n"
 	}
 	_, err := fmt.Fprint(c.Stdout, text)
 	return err

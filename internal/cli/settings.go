@@ -11,6 +11,7 @@ import (
 	"github.com/belfryhq/belfry/internal/appstore"
 	"github.com/belfryhq/belfry/internal/config"
 	"github.com/belfryhq/belfry/internal/control"
+	"github.com/belfryhq/belfry/internal/store"
 	"github.com/belfryhq/belfry/server"
 )
 
@@ -58,8 +59,8 @@ func (p *Program) dial(ctx context.Context) (*control.Client, error) {
 	return control.Dial(ctx, dir)
 }
 
-// apps gives the list of apps: the running server's, else the data folder's
-// own, so that an app can be made before the first start.
+// apps gives the list of apps: the running server's, else the database's, so
+// that an app can be made before the first start. done is called after use.
 func (p *Program) apps(ctx context.Context) (list control.Apps, running bool, done func(), err error) {
 	dir, err := p.folder()
 	if err != nil {
@@ -76,15 +77,20 @@ func (p *Program) apps(ctx context.Context) (list control.Apps, running bool, do
 	if err != nil {
 		return nil, false, nil, err
 	}
-	roster := appstore.NewRoster(appstore.Open(dir), nil)
-	if err := roster.SetFixed(configuredApps(cfg), origins(cfg)); err != nil {
+	db, err := database(ctx, cfg, dir)
+	if err != nil {
+		return nil, false, nil, err
+	}
+	roster := appstore.NewRoster(appstore.Open(db, dir), nil)
+	if err := roster.SetFixed(ctx, configuredApps(cfg), origins(cfg)); err != nil {
 		// A list that contradicts itself must be open to mending.
 		if belfry.CodeOf(err) != belfry.CodeConflict {
+			db.Close()
 			return nil, false, nil, err
 		}
-		roster = appstore.NewRoster(appstore.Open(dir), nil)
+		roster = appstore.NewRoster(appstore.Open(db, dir), nil)
 	}
-	return roster, false, func() {}, nil
+	return roster, false, func() { db.Close() }, nil
 }
 
 // configuredApps gives the configuration's apps, the default one first.
@@ -164,7 +170,7 @@ func (l *live) Diff(context.Context) ([]control.Change, error) {
 }
 
 // Reload reads the configuration anew and gives what is to be taken on.
-func (l *live) Reload(context.Context) (*server.Reloaded, error) {
+func (l *live) Reload(ctx context.Context) (*server.Reloaded, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next, err := l.read()
@@ -174,11 +180,22 @@ func (l *live) Reload(context.Context) (*server.Reloaded, error) {
 	r := &server.Reloaded{Apps: configuredApps(next), AppOrigin: origins(next), Changes: l.diff(next)}
 	// Whatever would make the server refuse the apps is found here, before the
 	// new settings count as those in force.
-	if err := appstore.NewRoster(appstore.Open(l.dataDir), nil).SetFixed(r.Apps, r.AppOrigin); err != nil {
+	if err := l.tryApps(ctx, r); err != nil {
 		return nil, err
 	}
 	l.now = next
 	return r, nil
+}
+
+// tryApps says whether the server will take the apps beside those of its
+// database.
+func (l *live) tryApps(ctx context.Context, r *server.Reloaded) error {
+	db, err := store.Open(store.Config{URL: l.started.DatabaseURL, Dir: l.dataDir})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return appstore.NewRoster(appstore.Open(db, l.dataDir), nil).SetFixed(ctx, r.Apps, r.AppOrigin)
 }
 
 // read gives the configuration as it is written now. Its faults are for the

@@ -22,6 +22,7 @@ import (
 	"github.com/belfryhq/belfry/internal/appstore"
 	"github.com/belfryhq/belfry/internal/control"
 	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/internal/store"
 	"github.com/belfryhq/belfry/pusher"
 )
 
@@ -169,11 +170,20 @@ func dial(t *testing.T, dir string) *control.Client {
 	return c
 }
 
-func backend(h *fakeHub, dir string) control.Backend {
+func backend(t *testing.T, h *fakeHub) control.Backend {
+	t.Helper()
+	db, err := store.Open(store.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	return control.Backend{
 		Status:   func() control.Status { return control.Status{PID: os.Getpid(), Version: "v1", DefaultApp: "7"} },
 		Hub:      h,
-		Apps:     appstore.NewRoster(appstore.Open(dir), nil),
+		Apps:     appstore.NewRoster(appstore.Open(db, ""), nil),
 		Settings: fakeSettings{},
 	}
 }
@@ -183,7 +193,7 @@ func TestLink_EveryRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := folder(t)
 			h := newFakeHub()
-			start(t, dir, backend(h, dir))
+			start(t, dir, backend(t, h))
 			c, ctx := dial(t, dir), t.Context()
 
 			if st, err := c.Status(ctx); err != nil || st.PID != os.Getpid() || st.Version != "v1" {
@@ -230,7 +240,7 @@ func TestLink_EveryRequest(t *testing.T) {
 
 func TestLink_ErrorsKeepTheirCodeAndHint(t *testing.T) {
 	dir := shortDir(t)
-	b := backend(newFakeHub(), dir)
+	b := backend(t, newFakeHub())
 	b.Settings = fakeSettings{err: &belfry.Error{Code: belfry.CodeInvalid, Message: "belfry.yaml:3: no", Hint: "mend it"}}
 	start(t, dir, b)
 	c := dial(t, dir)
@@ -358,7 +368,7 @@ func TestDial_SaysThatNoServerRunsAndHowToStartOne(t *testing.T) {
 
 func TestToken_WithoutItNothingIsAnswered(t *testing.T) {
 	dir := longDir(t)
-	start(t, dir, backend(newFakeHub(), dir))
+	start(t, dir, backend(t, newFakeHub()))
 	text, err := os.ReadFile(filepath.Join(dir, control.TokenName))
 	if err != nil {
 		t.Fatal(err)
@@ -385,7 +395,7 @@ func TestToken_WithoutItNothingIsAnswered(t *testing.T) {
 func TestSubscribe_GivesEventsAsTheyCome(t *testing.T) {
 	dir := shortDir(t)
 	h := newFakeHub()
-	start(t, dir, backend(h, dir))
+	start(t, dir, backend(t, h))
 	c := dial(t, dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	got := make(chan control.Message, 4)
@@ -421,7 +431,7 @@ func TestSubscribe_GivesEventsAsTheyCome(t *testing.T) {
 func TestSubscribe_EndsWhenTheServerStops(t *testing.T) {
 	dir := shortDir(t)
 	h := newFakeHub()
-	stop := start(t, dir, backend(h, dir))
+	stop := start(t, dir, backend(t, h))
 	c := dial(t, dir)
 	ended := make(chan error, 1)
 	ready := make(chan struct{})
@@ -438,7 +448,7 @@ func TestSubscribe_EndsWhenTheServerStops(t *testing.T) {
 func TestSubscribe_ASlowReaderIsToldWhatItMissed(t *testing.T) {
 	dir := shortDir(t)
 	h := newFakeHub()
-	start(t, dir, backend(h, dir))
+	start(t, dir, backend(t, h))
 	c := dial(t, dir)
 	ready, resume := make(chan struct{}), make(chan struct{})
 	const sent = 30_000
