@@ -37,6 +37,20 @@ type Config struct {
 	Apps      []*belfry.App
 	AppOrigin func(id string) string
 
+	// Backend is the application side: database, people, events, queues. Its
+	// DataDir, Version and Logger are this configuration's own.
+	Backend BackendConfig
+	// Rules say who may listen to private and presence channels; nil means the
+	// default ones. Authorization has the application decide instead.
+	Rules         *Rules
+	Authorization Authorization
+	// CORSOrigins are the origins of front ends on other hosts.
+	CORSOrigins []string
+	// NoWorkers leaves the embedded worker out; Concurrency is how many jobs it
+	// runs at once, default 16.
+	NoWorkers   bool
+	Concurrency int
+
 	// TLS ends TLS in this process; nil serves plain TCP.
 	TLS *TLS
 
@@ -108,6 +122,7 @@ type Change = control.Change
 type Reloaded struct {
 	Apps      []*belfry.App
 	AppOrigin func(id string) string
+	Rules     *Rules // nil: the default ones
 	Changes   []Change
 }
 
@@ -129,6 +144,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.ShutdownGrace <= 0 {
 		c.ShutdownGrace = 30 * time.Second
+	}
+	if c.Concurrency <= 0 {
+		c.Concurrency = 16
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -9,9 +9,12 @@ import (
 	"github.com/belfryhq/belfry/internal/ops"
 )
 
-// backend is what commands reach over the control link.
-func (s *Server) backend() control.Backend {
-	b := control.Backend{Status: s.status, Hub: s.hub, Apps: s.apps}
+// linkBackend is what commands reach over the control link.
+func (s *Server) linkBackend() control.Backend {
+	b := control.Backend{Status: s.status, Hub: s.hub, Apps: s.backend.Apps, Bell: &s.bell, Poke: func() {
+		s.backend.Queue.Poke()
+		s.bell.Ring()
+	}}
 	if s.cfg.Settings != nil {
 		b.Settings = linkSettings{s}
 	}
@@ -28,8 +31,10 @@ func (s *Server) status() control.Status {
 		URL:        s.URL(),
 		DataDir:    s.cfg.DataDir,
 		Config:     s.cfg.ConfigFile,
-		DefaultApp: s.app.ID,
 		Draining:   s.hub.Draining(),
+	}
+	if app := s.app.Load(); app != nil {
+		st.DefaultApp = app.ID
 	}
 	if s.private != nil {
 		st.Metrics = s.private.Addr().String()
@@ -50,9 +55,13 @@ func (l linkSettings) Reload(ctx context.Context) ([]control.Change, error) { re
 
 // checkRealtime proves that the hub answers.
 func (s *Server) checkRealtime(ctx context.Context) error {
+	app := s.app.Load()
+	if app == nil {
+		return errors.New("no app is served: none is configured, and the database has not been reached")
+	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := s.hub.Channel(ctx, s.app.ID, "health")
+		_, err := s.hub.Channel(ctx, app.ID, "health")
 		done <- err
 	}()
 	select {

@@ -132,7 +132,8 @@ var debugNames = map[hub.NoticeKind]string{
 }
 
 func (s *Server) opsConfig() ops.Config {
-	checks := []ops.Check{{Name: "data_folder", Run: s.checkDataFolder}, {Name: "realtime", Run: s.checkRealtime}}
+	checks := []ops.Check{{Name: "data_folder", Run: s.checkDataFolder}, {Name: "realtime", Run: s.checkRealtime},
+		{Name: "database", Run: s.checkDatabase}, {Name: "workers", Run: s.checkWorkers}, {Name: "broadcaster", Run: s.backend.Broadcast.Check}}
 	if s.certs != nil {
 		checks = append(checks, ops.Check{Name: "certificates", Run: func(context.Context) error { return s.certs.Check() }})
 	}

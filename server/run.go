@@ -24,7 +24,7 @@ func (s *Server) Listen() (err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.db.Close()
+			err = errors.Join(err, s.backend.Close())
 		}
 	}()
 	link, err := control.Listen(s.cfg.DataDir)
@@ -41,11 +41,13 @@ func (s *Server) Listen() (err error) {
 		}
 	}
 	s.public, s.link = public, link
-	if err := s.openApps(); err != nil {
-		s.closeListeners()
-		return err
+	if err = s.prepareAtStart(); err == nil {
+		err = s.openApps(context.Background())
 	}
-	return nil
+	if err != nil {
+		s.closeListeners()
+	}
+	return err
 }
 
 func bind(address, hint string) (net.Listener, error) {
@@ -69,7 +71,6 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.Listen(); err != nil {
 		return err
 	}
-	defer s.db.Close()
 	defer s.closeListeners()
 	// Engines outlive the doors: they end when the doors have drained.
 	engines, stopEngines := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -78,7 +79,7 @@ func (s *Server) Run(ctx context.Context) error {
 	parts.Go("sockets", s.socket.Run)
 	parts.Go("webhooks", s.hooks.Run)
 	parts.Go("usage file", s.keepUsage)
-	parts.Go("apps", func(ctx context.Context) error { return s.apps.Watch(ctx, s.log) })
+	parts.Go("application", s.runApplication)
 	doors := s.doors()
 	for _, d := range doors {
 		parts.Go(d.name, d.serve)
@@ -97,7 +98,8 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.stop(doors)
 	stopEngines(errStopped)
-	return parts.Wait()
+	err := parts.Wait()
+	return errors.Join(err, s.backend.Close())
 }
 
 var errStopped = errors.New("the server was stopped")
@@ -111,6 +113,9 @@ func (s *Server) stop(doors []*door) {
 		if d.early {
 			go d.server.Shutdown(ctx) // stops listening at once, lets requests finish
 		}
+	}
+	if err := s.stopWorkers(ctx); err != nil {
+		s.log.Warn("jobs under way did not finish in time and will be run again", "error", err)
 	}
 	if err := s.hub.Drain(ctx, max(0, s.cfg.DrainWindow)); err != nil {
 		s.log.Warn("connections were cut: they did not close in time", "error", err)
@@ -156,7 +161,7 @@ func (s *Server) doors() []*door {
 	if s.private != nil {
 		doors = append(doors, &door{name: "metrics address", server: s.httpServer(s.ops.Private()), listener: s.private})
 	}
-	return append(doors, &door{name: "control link", server: control.NewServer(s.link, s.backend(), s.log), listener: s.link})
+	return append(doors, &door{name: "control link", server: control.NewServer(s.link, s.linkBackend(), s.log), listener: s.link})
 }
 
 // httpServer bounds what a peer may take of the server's time and memory.

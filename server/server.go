@@ -16,6 +16,7 @@ import (
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/api"
 	"github.com/belfryhq/belfry/internal/appstore"
+	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/certs"
 	"github.com/belfryhq/belfry/internal/control"
 	"github.com/belfryhq/belfry/internal/hook"
@@ -23,7 +24,6 @@ import (
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/ops"
 	"github.com/belfryhq/belfry/internal/socket"
-	"github.com/belfryhq/belfry/internal/store"
 	"github.com/belfryhq/belfry/internal/web"
 )
 
@@ -36,8 +36,6 @@ type Server struct {
 	hooks  *hook.Hooks
 	socket socket.Engine
 	ops    *ops.Ops
-	db     *store.DB
-	apps   *appstore.Roster
 	usage  usageFile
 	certs  *certs.Certificates // nil on plain TCP
 
@@ -46,10 +44,20 @@ type Server struct {
 	private net.Listener // metrics; nil when off
 
 	link *control.Listener // commands'
+	bell control.Bell      // tells worker processes of jobs
+
+	// The application side: people, rules, events, queues.
+	backend    *Backend
+	rights     *rights
+	rules      atomic.Pointer[Rules]            // nil: the default ones
+	authz      atomic.Pointer[authz.Authorizer] // nil until the database was reached
+	workers    context.Context                  // ends when the embedded workers are to end
+	endWorkers context.CancelCauseFunc
+	worked     chan struct{} // closed when they have ended
 
 	started time.Time
-	app     *belfry.App       // the default app at the start
-	created *appstore.Created // its credentials, if this start made it
+	app     atomic.Pointer[belfry.App] // the default app at the start
+	created *appstore.Created          // its credentials, if this start made it
 	state   atomic.Int32      // starting, serving, draining
 }
 
@@ -70,7 +78,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.DataDir = dir
-	s := &Server{cfg: cfg, log: cfg.Logger, started: time.Now(), usage: usageFile{path: filepath.Join(dir, "usage.json")}}
+	s := &Server{cfg: cfg, log: cfg.Logger, started: time.Now(), usage: usageFile{path: filepath.Join(dir, "usage.json")}, worked: make(chan struct{})}
+	s.workers, s.endWorkers = context.WithCancelCause(context.Background())
+	s.rules.Store(cfg.Rules)
 	if cfg.TLS != nil {
 		if s.certs, err = certs.Open(cfg.TLS.certs(dir, s.log)); err != nil {
 			return nil, err
@@ -83,6 +93,8 @@ func New(cfg Config) (*Server, error) {
 	s.hub = hub.New(hub.Config{
 		Seal:      socket.Seal,
 		Observers: []hub.Observer{webhooks{s.hooks}, newJournal(s.log)},
+		Principal: s.principal,
+		Doubt:     func(user string) { s.rights.Doubt(user) },
 		Logger:    s.log,
 	})
 	s.socket, err = socket.Open(socket.Config{
@@ -102,29 +114,12 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.db, err = openDatabase(cfg.DataDir); err != nil {
-		return nil, err
-	}
-	s.apps = appstore.NewRoster(appstore.Open(s.db, cfg.DataDir), s.hub.SetApps)
-	if err := s.apps.SetFixed(context.Background(), cfg.Apps, cfg.AppOrigin); err != nil {
-		s.db.Close()
+	if err := s.newApplication(); err != nil {
 		return nil, err
 	}
 	s.ops = ops.New(s.opsConfig())
 	s.handler = s.routes()
 	return s, nil
-}
-
-func openDatabase(dir string) (*store.DB, error) {
-	db, err := store.Open(store.Config{Dir: dir})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := db.Migrate(context.Background()); err != nil {
-		db.Close()
-		return nil, err
-	}
-	return db, nil
 }
 
 func dataDir(path string) (string, error) {
@@ -142,12 +137,20 @@ func dataDir(path string) (string, error) {
 // openApps finds the default app, and makes one when there is none at all. It
 // comes when the server has its addresses, so that a start which fails does not
 // make an app that nobody is shown the secret of.
-func (s *Server) openApps() error {
-	app, created, err := s.apps.Ensure(context.Background())
+func (s *Server) openApps(ctx context.Context) error {
+	if err := s.backend.Apps.SetFixed(ctx, s.cfg.Apps, s.cfg.AppOrigin); err != nil {
+		return err
+	}
+	app, created, err := s.backend.Apps.Ensure(ctx)
+	if belfry.CodeOf(err) == belfry.CodeUnavailable {
+		s.log.Error("no app is served until the database can be reached: none is configured", "error", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	s.app, s.created = app, created
+	s.app.Store(app)
+	s.created = created
 	used, err := s.usage.load()
 	if err != nil { // a counter is not worth a refused start
 		s.log.Warn("the day's message counts could not be read and begin at zero", "file", s.usage.path, "error", err)
@@ -211,10 +214,7 @@ func trimSlashes(s string) string {
 // start is what the start page shows.
 func (s *Server) start() web.Start {
 	st := web.Start{TLS: s.certs != nil, PathPrefix: s.cfg.PathPrefix, Loopback: s.loopback()}
-	if s.app == nil { // Listen was not called
-		return st
-	}
-	if app := s.hub.App(s.app.ID); app != nil {
+	if app := s.appOrDefault(""); app != nil {
 		st.App = web.App{ID: app.ID, Key: app.Keys[0].Key, Secret: app.Keys[0].Secret}
 	}
 	return st
@@ -269,12 +269,12 @@ func (s *Server) URL() string {
 // DefaultApp gives the settings of the app that the start page and commands
 // use unless told otherwise; nil before Listen. created reports whether this
 // start made it.
-func (s *Server) DefaultApp() (app *belfry.App, created bool) { return s.app, s.created != nil }
+func (s *Server) DefaultApp() (app *belfry.App, created bool) { return s.app.Load(), s.created != nil }
 
 // SetApps replaces the configuration's apps; the database's stay. No
 // connection is dropped, but for those of apps that are gone or disabled.
 func (s *Server) SetApps(apps []*belfry.App, origin func(id string) string) error {
-	return s.apps.SetFixed(context.Background(), apps, origin)
+	return s.backend.Apps.SetFixed(context.Background(), apps, origin)
 }
 
 // Reload reads the configuration anew, through Config.Settings, and takes on
@@ -286,6 +286,9 @@ func (s *Server) Reload(ctx context.Context) ([]Change, error) {
 	next, err := s.cfg.Settings.Reload(ctx)
 	if err == nil {
 		err = s.SetApps(next.Apps, next.AppOrigin)
+	}
+	if err == nil {
+		s.setRules(next.Rules)
 	}
 	if err != nil {
 		s.log.Error("configuration not reloaded: nothing was changed", "error", err)

@@ -37,17 +37,9 @@ func New(cfg Config) http.Handler {
 	files := ui.Files()
 	assets := http.FileServerFS(files)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		pageHeaders(w)
-		w.Header().Set("Cache-Control", "no-cache")
-		if !ui.Built() {
-			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-			w.WriteHeader(http.StatusServiceUnavailable)
-			w.Write([]byte("This program was built without its pages. The realtime server works; run make build for the pages.\n"))
-			return
-		}
-		http.ServeFileFS(w, r, files, "index.html")
-	})
+	for path, file := range map[string]string{"/{$}": "index.html", "/login": "login.html", "/setup": "setup.html"} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { servePage(w, r, files, file) })
+	}
 	mux.HandleFunc("GET /assets/", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := fs.Stat(files, strings.TrimPrefix(r.URL.Path, "/")); err != nil || strings.HasSuffix(r.URL.Path, "/") {
 			notFound(w, r)
@@ -64,6 +56,19 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /start.json", func(w http.ResponseWriter, r *http.Request) { cfg.serveStart(w, r) })
 	mux.HandleFunc("/", notFound)
 	return mux
+}
+
+// servePage serves one of the built pages, or says that there are none.
+func servePage(w http.ResponseWriter, r *http.Request, files fs.FS, name string) {
+	pageHeaders(w)
+	w.Header().Set("Cache-Control", "no-cache")
+	if !ui.Built() {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		w.Write([]byte("This program was built without its pages. The realtime server works; run make build for the pages.\n"))
+		return
+	}
+	http.ServeFileFS(w, r, files, name)
 }
 
 // pageHeaders is what every page is served with.
