@@ -125,16 +125,24 @@ async function refusalOf(response: Response): Promise<Refusal> {
   return new Refusal(
     response.status,
     typeof error === 'string' && error !== ''
-      ? error
+      ? sentence(error)
       : `The server answered ${response.status}. Try again, or look into its log.`,
     {
       code: typeof code === 'string' ? code : '',
       fields: isRecord(fields)
-        ? Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, String(text)]))
+        ? Object.fromEntries(
+            Object.entries(fields).map(([name, text]) => [name, sentence(String(text))]),
+          )
         : {},
       retryAfter: secondsOf(response.headers.get('Retry-After')),
     },
   )
+}
+
+/** An error of the server, which begins small and ends open, as a sentence. */
+function sentence(error: string): string {
+  const text = error.charAt(0).toUpperCase() + error.slice(1)
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 /** Retry-After comes in seconds or, from some proxies, as a date. */
