@@ -83,7 +83,7 @@ func (c Config) withDefaults() Config {
 // callers cause have a code and a message that may be shown; a database that
 // cannot be reached gives CodeUnavailable.
 type Identity struct {
-	Config
+	cfg     Config
 	db      *store.DB
 	hasher  *hasher
 	delays  *delays
@@ -111,7 +111,7 @@ func New(cfg Config) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{Config: cfg, db: cfg.DB, hasher: newHasher(cfg.Hashing), delays: newDelays(cfg.LoginDelay), issuers: known, tokens: tokens}, nil
+	return &Identity{cfg: cfg, db: cfg.DB, hasher: newHasher(cfg.Hashing), delays: newDelays(cfg.LoginDelay), issuers: known, tokens: tokens}, nil
 }
 
 // Run removes what has expired, once an hour, until ctx ends.
@@ -120,7 +120,7 @@ func (i *Identity) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		if err := i.Clean(ctx); err != nil && ctx.Err() == nil {
-			i.Logger.Warn("expired sessions and tokens not removed", "error", err)
+			i.cfg.Logger.Warn("expired sessions and tokens not removed", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -133,13 +133,13 @@ func (i *Identity) Run(ctx context.Context) error {
 // Clean removes sessions and set-up links that have expired, tokens 30 days
 // after they did, and changes of a week ago.
 func (i *Identity) Clean(ctx context.Context) error {
-	now := i.Now()
+	now := i.cfg.Now()
 	for _, c := range []struct {
 		statement string
 		before    time.Duration
 	}{
-		{`DELETE FROM sessions WHERE seen < $1`, i.SessionIdle},
-		{`DELETE FROM sessions WHERE created < $1`, i.SessionLifetime},
+		{`DELETE FROM sessions WHERE seen < $1`, i.cfg.SessionIdle},
+		{`DELETE FROM sessions WHERE created < $1`, i.cfg.SessionLifetime},
 		{`DELETE FROM setup_links WHERE expires < $1`, 0},
 		{`DELETE FROM api_tokens WHERE expires < $1`, 30 * 24 * time.Hour},
 		{`DELETE FROM user_changes WHERE at < $1`, 7 * 24 * time.Hour},

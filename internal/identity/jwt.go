@@ -75,7 +75,7 @@ func (i *Identity) apart(ctx context.Context, from *issuer, user *belfry.User) e
 	case belfry.CodeNotFound:
 		return nil
 	case "":
-		i.Logger.Warn("JWT refused: its user has the id of a user kept here; set a prefix for the issuer", "issuer", from.Issuer.Issuer, "user", user.ID)
+		i.cfg.Logger.Warn("JWT refused: its user has the id of a user kept here; set a prefix for the issuer", "issuer", from.Issuer.Issuer, "user", user.ID)
 		return &belfry.Error{Code: belfry.CodeForbidden, Message: "the token's user has the id of a user of this server",
 			Hint: "set a prefix for the issuer's ids"}
 	default:

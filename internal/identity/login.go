@@ -29,7 +29,7 @@ func (i *Identity) Login(ctx context.Context, a LoginAttempt) (*Session, error) 
 	if err != nil {
 		account = "" // no user's; it takes the way of an unknown one
 	}
-	attempt, err := i.delays.begin(account, a.Address, i.Now())
+	attempt, err := i.delays.begin(account, a.Address, i.cfg.Now())
 	if err != nil {
 		i.count.loginLimited.Add(1)
 		return nil, err
@@ -93,7 +93,7 @@ func (i *Identity) signIn(ctx context.Context, tx *store.Tx, key []byte, user *c
 	// The password was read before the transaction: what has changed since
 	// counts.
 	result, err := tx.Exec(ctx, `UPDATE users SET last_login = $1 WHERE id = $2 AND password = $3 AND NOT disabled`,
-		store.Millis(i.Now()), user.id, user.password)
+		store.Millis(i.cfg.Now()), user.id, user.password)
 	if err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)
 	}
@@ -122,7 +122,7 @@ func (i *Identity) rehash(ctx context.Context, user *credentials, password strin
 	}
 	result, err := i.db.Exec(ctx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3`, hash, user.id, user.password)
 	if err != nil {
-		i.Logger.Warn("password not hashed anew", "user", formatID(user.id), "error", err)
+		i.cfg.Logger.Warn("password not hashed anew", "user", formatID(user.id), "error", err)
 		return
 	}
 	if n, err := result.RowsAffected(); err == nil && n == 1 {

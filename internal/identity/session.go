@@ -31,6 +31,8 @@ type Session struct {
 	User    *belfry.User
 	Created time.Time
 	Seen    time.Time // to the minute; for a guest, Created
+	// Expires is when the session ends however much it is used.
+	Expires time.Time
 }
 
 // ChecksCSRF reports whether token is the session's, in constant time.
@@ -56,10 +58,10 @@ func (i *Identity) StartSession(ctx context.Context) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := i.Now()
+	now := i.cfg.Now()
 	body := binary.BigEndian.AppendUint64(randomBytes(16), uint64(now.UnixMilli()))
 	value := guestMark + base64.RawURLEncoding.EncodeToString(append(body, sign(key, "guest", string(body))...))
-	return &Session{ID: sessionID(value), Cookie: value, CSRF: csrf(key, value), Created: now, Seen: now}, nil
+	return &Session{ID: sessionID(value), Cookie: value, CSRF: csrf(key, value), Created: now, Seen: now, Expires: now.Add(guestLifetime)}, nil
 }
 
 // Session gives the session of a cookie's value, guest or user. A value that
@@ -96,10 +98,10 @@ func (i *Identity) guest(key []byte, cookie string) *Session {
 	}
 	body, signature := raw[:24], raw[24:]
 	created := store.Time(int64(binary.BigEndian.Uint64(body[16:])))
-	if !hmac.Equal(signature, sign(key, "guest", string(body))) || i.Now().Sub(created) > guestLifetime {
+	if !hmac.Equal(signature, sign(key, "guest", string(body))) || i.cfg.Now().Sub(created) > guestLifetime {
 		return nil
 	}
-	return &Session{ID: sessionID(cookie), Created: created, Seen: created}
+	return &Session{ID: sessionID(cookie), Created: created, Seen: created, Expires: created.Add(guestLifetime)}
 }
 
 func (i *Identity) userSession(ctx context.Context, cookie string) (*Session, error) {
@@ -107,8 +109,12 @@ func (i *Identity) userSession(ctx context.Context, cookie string) (*Session, er
 	if err != nil {
 		return nil, fmt.Errorf("find session: %w", err)
 	}
-	now := i.Now()
-	if s == nil || disabled || now.Sub(s.Seen) > i.SessionIdle || now.Sub(s.Created) > i.SessionLifetime {
+	if s == nil || disabled {
+		return nil, nil
+	}
+	now := i.cfg.Now()
+	s.Expires = s.Created.Add(i.cfg.SessionLifetime)
+	if now.Sub(s.Seen) > i.cfg.SessionIdle || now.After(s.Expires) {
 		return nil, nil
 	}
 	if now.Sub(s.Seen) >= seenEvery {
@@ -122,7 +128,7 @@ func (i *Identity) userSession(ctx context.Context, cookie string) (*Session, er
 // anybody out.
 func (i *Identity) touch(ctx context.Context, statement string, args ...any) {
 	if _, err := i.db.Exec(ctx, statement, args...); err != nil && ctx.Err() == nil {
-		i.Logger.Warn("last use of a session or token not noted", "error", err)
+		i.cfg.Logger.Warn("last use of a session or token not noted", "error", err)
 	}
 }
 
@@ -153,9 +159,9 @@ func (i *Identity) endSession(ctx context.Context, tx *store.Tx, id string) erro
 
 // newSession gives a session of a user, for insertSession to write.
 func (i *Identity) newSession(key []byte, user *belfry.User) *Session {
-	now := i.Now()
+	now := i.cfg.Now()
 	value := userMark + base64.RawURLEncoding.EncodeToString(randomBytes(32))
-	return &Session{ID: sessionID(value), Cookie: value, CSRF: csrf(key, value), User: user, Created: now, Seen: now}
+	return &Session{ID: sessionID(value), Cookie: value, CSRF: csrf(key, value), User: user, Created: now, Seen: now, Expires: now.Add(i.cfg.SessionLifetime)}
 }
 
 func insertSession(ctx context.Context, q store.Querier, s *Session, userID int64, address, userAgent string) error {

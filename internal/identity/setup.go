@@ -23,7 +23,7 @@ func (i *Identity) SetupLink(ctx context.Context) (token string, err error) {
 	}
 	token = base64.RawURLEncoding.EncodeToString(randomBytes(24))
 	_, err = i.db.Exec(ctx, `INSERT INTO setup_links (hash, expires) VALUES ($1, $2)`,
-		hashText("setup", token), store.Millis(i.Now().Add(setupLifetime)))
+		hashText("setup", token), store.Millis(i.cfg.Now().Add(setupLifetime)))
 	if err != nil {
 		return "", fmt.Errorf("make set-up link: %w", err)
 	}
@@ -34,7 +34,7 @@ func (i *Identity) SetupLink(ctx context.Context) (token string, err error) {
 func (i *Identity) CheckSetup(ctx context.Context, token string) error {
 	var n int
 	err := i.db.QueryRow(ctx, `SELECT COUNT(*) FROM setup_links WHERE hash = $1 AND expires > $2`,
-		hashText("setup", token), store.Millis(i.Now())).Scan(&n)
+		hashText("setup", token), store.Millis(i.cfg.Now())).Scan(&n)
 	if err != nil {
 		return fmt.Errorf("check set-up link: %w", err)
 	}
@@ -77,7 +77,7 @@ func (i *Identity) Setup(ctx context.Context, token string, n NewUser) (*belfry.
 	if err != nil {
 		return nil, err
 	}
-	i.Logger.Info("first admin made", "user", user.ID)
+	i.cfg.Logger.Info("first admin made", "user", user.ID)
 	return user, nil
 }
 
@@ -88,7 +88,7 @@ func (i *Identity) takeLinks(ctx context.Context, tx *store.Tx, hash string) err
 		var is string
 		var expires int64
 		err := rows.Scan(&is, &expires)
-		good = good || is == hash && expires > store.Millis(i.Now())
+		good = good || is == hash && expires > store.Millis(i.cfg.Now())
 		return err
 	})
 	if err != nil {

@@ -158,13 +158,13 @@ func (i *Identity) note(ctx context.Context, tx *store.Tx, c Change) error {
 		return fmt.Errorf("number the change: %w", err)
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO user_changes (seq, user_id, session_id, kind, at) VALUES ($1, $2, $3, $4, $5)`,
-		c.Seq, c.UserID, c.SessionID, string(c.Kind), store.Millis(i.Now()))
+		c.Seq, c.UserID, c.SessionID, string(c.Kind), store.Millis(i.cfg.Now()))
 	if err != nil {
 		return fmt.Errorf("note the change: %w", err)
 	}
 	tx.AfterCommit(func() {
 		i.tokens.Purge()
-		i.Changed()
+		i.cfg.Changed()
 	})
 	return nil
 }

@@ -119,13 +119,13 @@ func (i *Identity) AddToken(ctx context.Context, n NewToken) (plain string, t *T
 	if err != nil {
 		return "", nil, err
 	}
-	now := i.Now()
+	now := i.cfg.Now()
 	t = &Token{User: user, Name: strings.TrimSpace(n.Name), App: n.App, Channels: n.Channels, Created: now, Expires: n.Expires}
 	if t.Name == "" {
 		t.Name = "token"
 	}
 	if t.Expires.IsZero() {
-		t.Expires = now.Add(i.TokenLifetime)
+		t.Expires = now.Add(i.cfg.TokenLifetime)
 	}
 	t.Scopes = slices.Compact(slices.Sorted(slices.Values(n.Scopes)))
 	if err := t.check(now); err != nil {
@@ -212,7 +212,7 @@ func (i *Identity) token(ctx context.Context, plain string) (*Token, error) {
 	if !ok || !cut || !isID || len(plain) > maxCookie {
 		return nil, nil
 	}
-	now, hash := i.Now(), hashText("token", secret)
+	now, hash := i.cfg.Now(), hashText("token", secret)
 	c, ok := i.tokens.Get(id)
 	if age := now.Sub(c.at); !ok || age >= cachedFor || age < 0 {
 		kept, t, disabled, err := selectToken(ctx, i.db, id)

@@ -51,7 +51,7 @@ func (i *Identity) Add(ctx context.Context, n NewUser) (user *belfry.User, gener
 
 // newRecord checks a new user and hashes its password.
 func (i *Identity) newRecord(ctx context.Context, n *NewUser) (*record, error) {
-	r := &record{created: i.Now()}
+	r := &record{created: i.cfg.Now()}
 	var err error
 	if r.email, r.emailKey, err = checkEmail(n.Email); err != nil {
 		return nil, err
