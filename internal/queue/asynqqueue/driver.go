@@ -1,13 +1,14 @@
-// Package asynqqueue keeps the queue's jobs in Redis, as tasks of asynq: asynq's
-// client puts them in, its inspector clears them, and its tools show them.
+// Package asynqqueue keeps the queue's jobs in Redis, as tasks of asynq, so that
+// asynq's inspector serves and its tools show them.
 //
-// Taking them out is this package's own, over asynq's keys, since asynq's server
-// cannot give what queue.Driver promises: jobs in order with several handlers,
-// those of a worker that died given back at once and not as a failure, results
-// that outlive a Redis that is away for longer than a lease, and a start within
-// a millisecond without asking Redis two hundred times a second. The package
-// must therefore be the only one that runs the tasks of its queues; a prefix
-// keeps those apart from others.
+// Putting them in and taking them out is this package's own, over asynq's keys.
+// Its client asks Redis once for every task. Its server cannot give what
+// queue.Driver promises: jobs in order with several handlers, those of a worker
+// that died given back at once and not as a failure, results that outlive a
+// Redis that is away for longer than a lease, and a start within a millisecond
+// without asking Redis two hundred times a second. The package must therefore
+// be the only one that runs the tasks of its queues; a prefix keeps those apart
+// from others.
 //
 // It works with one Redis, with or without replicas, not with a Redis Cluster.
 package asynqqueue
@@ -19,6 +20,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -53,8 +55,8 @@ type Driver struct {
 	place   string // for people, without a password
 	log     *slog.Logger
 	client  *redis.Client
-	tasks   *asynq.Client
 	inspect *asynq.Inspector
+	last    atomic.Int64 // of stamp
 }
 
 var _ queue.Driver = (*Driver)(nil)
@@ -99,7 +101,6 @@ func New(cfg Config) (*Driver, error) {
 		place:   options.Addr,
 		log:     cfg.Logger,
 		client:  client,
-		tasks:   asynq.NewClientFromRedisClient(client),
 		inspect: asynq.NewInspectorFromRedisClient(client),
 	}, nil
 }

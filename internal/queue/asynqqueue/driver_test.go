@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/queue"
@@ -123,6 +126,94 @@ func TestKeptJobsComeAgainAfterThePause(t *testing.T) {
 	defer mu.Unlock()
 	if pause := times["slow"][1].Sub(times["slow"][0]); pause < 299*time.Millisecond {
 		t.Errorf("the job came after %v", pause)
+	}
+}
+
+// A worker that stops keeps jobs that had not begun, in whatever order.
+func TestKeptJobsComeAgainInTheirOrder(t *testing.T) {
+	d, _ := open(t, redisServer(t))
+	const n, took = 50, 40
+	enqueue(t, d, jobs(n)...)
+	var gates [took]chan struct{}
+	for i := range gates {
+		gates[i] = make(chan struct{})
+	}
+	w := start(t, d, queue.Crew{Concurrency: took, Grace: patience}, func(_ context.Context, a queue.Attempt) queue.Verdict {
+		i, _ := strconv.Atoi(a.Job.ID[1:])
+		<-gates[i]
+		return queue.Verdict{Keep: true}
+	})
+	for range took {
+		w.next()
+	}
+	w.quit()
+	for i, gate := range slices.Backward(gates[:]) {
+		close(gate)
+		if i%7 == 0 { // let some reach Redis
+			eventually(t, "the results reach Redis", func() bool { return size(t, d, "default").Running == i })
+		}
+	}
+	w.stop()
+	again := start(t, d, queue.Crew{Worker: "w2"}, nil)
+	for i := range n {
+		if a := again.next(); a.Job.ID != fmt.Sprintf("j%05d", i) || a.Delivery != 1 {
+			t.Fatalf("%s came as number %d, delivery %d", a.Job.ID, i, a.Delivery)
+		}
+	}
+	empty(t, d)
+}
+
+func TestManyAndLargeJobs(t *testing.T) {
+	d, _ := open(t, redisServer(t))
+	list := jobs(1700)
+	for i := range 6 {
+		list[i*100].Payload = []byte(`"` + strings.Repeat("x", 700_000) + `"`)
+	}
+	enqueue(t, d, list...)
+	if got := size(t, d, "default").Waiting; got != len(list) {
+		t.Fatalf("%d jobs wait", got)
+	}
+	w := start(t, d, queue.Crew{Concurrency: 300}, nil)
+	for i, j := range list {
+		if a := w.next(); a.Job.ID != j.ID || len(a.Job.Payload) != len(j.Payload) {
+			t.Fatalf("%s came as number %d with %d bytes", a.Job.ID, i, len(a.Job.Payload))
+		}
+	}
+	empty(t, d)
+}
+
+// asynq's tools must see what its own client would have written.
+func TestATaskIsAsAsynqWritesIt(t *testing.T) {
+	addr := redisServer(t)
+	d, _ := open(t, addr)
+	enqueue(t, d, job("a"))
+	inspector := asynq.NewInspector(asynq.RedisClientOpt{Addr: addr})
+	defer inspector.Close()
+	ours, err := inspector.GetTaskInfo("belfry.default", "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := asynq.NewClient(asynq.RedisClientOpt{Addr: addr})
+	defer client.Close()
+	if _, err := client.Enqueue(asynq.NewTask("test", ours.Payload), asynq.Queue("belfry.copy"), asynq.TaskID("a"), asynq.MaxRetry(0)); err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := inspector.GetTaskInfo("belfry.copy", "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs.Queue = "belfry.default"
+	ours.NextProcessAt, theirs.NextProcessAt = time.Time{}, time.Time{} // the time of asking
+	if !reflect.DeepEqual(ours, theirs) {
+		t.Errorf("asynq reads\n%+v, of its own client\n%+v", ours, theirs)
+	}
+	// And the other way round, byte for byte.
+	raw := redis.NewClient(&redis.Options{Addr: addr})
+	defer raw.Close()
+	one, err1 := raw.HGetAll(t.Context(), "asynq:{belfry.default}:t:a").Result()
+	two, err2 := raw.HGetAll(t.Context(), "asynq:{belfry.copy}:t:a").Result()
+	if err1 != nil || err2 != nil || len(one) != len(two) || strings.Replace(two["msg"], "\x0bbelfry.copy", "\x0ebelfry.default", 1) != one["msg"] {
+		t.Errorf("%v %v\n%q\n%q", err1, err2, one, two)
 	}
 }
 

@@ -5,65 +5,68 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
-
-	"github.com/hibiken/asynq"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/store"
 )
 
-// Enqueue implements queue.Driver. It gives up after three seconds at most. Jobs
-// are kept as well as Redis keeps them: see Prepare. When it fails, some of the
-// jobs may have been kept; enqueuing them again is safe.
+// Bounds of what goes to Redis at once.
+const (
+	chunkJobs  = 500
+	chunkBytes = 1 << 20
+)
+
+// Enqueue implements queue.Driver. While Redis is away it gives up after three
+// seconds at most. Jobs are kept as well as Redis keeps them: see Prepare. When
+// it fails, some of the jobs may have been kept; enqueuing them again is safe.
 func (d *Driver) Enqueue(ctx context.Context, tx *store.Tx, jobs []belfry.Job) error {
 	if tx != nil {
 		return errors.New("jobs in Redis cannot be part of a transaction")
 	}
-	ctx, cancel := context.WithTimeout(ctx, enqueueTime)
-	defer cancel()
-	var named []string // the queues that got jobs
+	first := []any{d.prefix + wakes}
+	chunk, size := first, 0
 	for _, job := range jobs {
-		name := d.nameFor(job)
-		if err := d.put(ctx, name, job); err != nil {
-			return err
+		payload, err := json.Marshal(job)
+		if err != nil {
+			return fmt.Errorf("encode the job: %w", err)
 		}
-		if len(named) == 0 || named[len(named)-1] != name {
-			named = append(named, name)
+		name := d.nameFor(job)
+		message := encode(job.Kind, payload, job.ID, name)
+		chunk = append(chunk, name, job.ID, message, strconv.FormatInt(d.stamp(), 10))
+		if size += len(message); size >= chunkBytes || len(chunk) > 4*chunkJobs {
+			if err := d.put(ctx, chunk); err != nil {
+				return err
+			}
+			chunk, size = first, 0
 		}
 	}
-	if len(named) == 0 {
+	if len(chunk) == len(first) {
 		return nil
 	}
-	// The jobs are safe. Should this fail, workers find them a little later.
-	wake := d.client.Pipeline()
-	for _, name := range named {
-		wake.SAdd(ctx, queuesKey, name) // asynq does it once in a process, and Redis may forget
-	}
-	wake.Publish(ctx, d.prefix+wakes, named[0])
-	if _, err := wake.Exec(ctx); err != nil {
-		d.log.Debug("workers could not be woken", "error", err)
-	}
-	return nil
+	return d.put(ctx, chunk)
 }
 
-func (d *Driver) put(ctx context.Context, name string, job belfry.Job) error {
-	payload, err := json.Marshal(job)
-	if err != nil {
-		return fmt.Errorf("encode the job: %w", err)
-	}
-	kind := job.Kind
-	if kind == "" {
-		kind = "job"
-	}
-	task := asynq.NewTask(kind, payload)
-	for pause := 50 * time.Millisecond; ; pause *= 2 {
-		_, err = d.tasks.EnqueueContext(ctx, task, asynq.Queue(name), asynq.TaskID(job.ID), asynq.MaxRetry(0))
-		if err == nil || errors.Is(err, asynq.ErrTaskIDConflict) {
-			return nil
+// stamp gives the time in nanoseconds, later than any that it gave before.
+func (d *Driver) stamp() int64 {
+	for {
+		last := d.last.Load()
+		next := max(time.Now().UnixNano(), last+1)
+		if d.last.CompareAndSwap(last, next) {
+			return next
 		}
-		// A connection that ended while it lay idle is worth a second try.
-		if !isNetwork(err) || pause > 100*time.Millisecond {
+	}
+}
+
+// put runs the script, and once more when the connection had ended while it lay
+// idle. The script leaves alone what is there already.
+func (d *Driver) put(ctx context.Context, args []any) error {
+	ctx, cancel := context.WithTimeout(ctx, enqueueTime)
+	defer cancel()
+	for pause := 50 * time.Millisecond; ; pause *= 2 {
+		err := enqueue.Run(ctx, d.client, nil, args...).Err()
+		if err == nil || !isNetwork(err) || pause > 100*time.Millisecond {
 			return d.wrap(err)
 		}
 		select {
@@ -72,14 +75,4 @@ func (d *Driver) put(ctx context.Context, name string, job belfry.Job) error {
 		case <-time.After(pause):
 		}
 	}
-}
-
-// decode finds the job in a task as asynq stores it, a protocol buffer whose
-// second field is the payload.
-func decode(message []byte) (job belfry.Job, err error) {
-	payload, err := field(message, 2)
-	if err != nil {
-		return job, err
-	}
-	return job, json.Unmarshal(payload, &job)
 }

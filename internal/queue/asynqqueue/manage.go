@@ -71,7 +71,7 @@ func (d *Driver) Pause(ctx context.Context, queue string, paused bool) error {
 		do.SetNX(ctx, key, time.Now().Unix(), 0)
 	} else {
 		do.Del(ctx, key)
-		do.Publish(ctx, d.prefix+wakes, name)
+		do.Publish(ctx, d.prefix+wakes, "")
 	}
 	_, err := do.Exec(ctx)
 	return d.wrap(err)

@@ -1,11 +1,49 @@
 package asynqqueue
 
 import (
+	"cmp"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
+
+	"github.com/belfryhq/belfry"
+)
+
+// A task's message is a protocol buffer of asynq, which keeps its code for it to
+// itself. Of its fields we set these; the others are zero, as asynq leaves them.
+const (
+	fieldType    = 1 // string
+	fieldPayload = 2 // bytes
+	fieldID      = 3 // string
+	fieldQueue   = 4 // string
+	fieldTimeout = 8 // seconds; asynq wants one
 )
 
 var errMessage = errors.New("the task is not as asynq writes it")
+
+// encode gives a task's message.
+func encode(kind string, payload []byte, id, name string) []byte {
+	message := make([]byte, 0, len(kind)+len(payload)+len(id)+len(name)+24)
+	for _, f := range []struct {
+		number byte
+		value  string
+	}{{fieldType, cmp.Or(kind, "job")}, {fieldPayload, string(payload)}, {fieldID, id}, {fieldQueue, name}} {
+		message = append(message, f.number<<3|2)
+		message = binary.AppendUvarint(message, uint64(len(f.value)))
+		message = append(message, f.value...)
+	}
+	message = append(message, fieldTimeout<<3)
+	return binary.AppendUvarint(message, 1800)
+}
+
+// decode finds the job in a task's message.
+func decode(message []byte) (job belfry.Job, err error) {
+	payload, err := field(message, fieldPayload)
+	if err != nil {
+		return job, err
+	}
+	return job, json.Unmarshal(payload, &job)
+}
 
 // field gives the last field of the given number in a protocol buffer; the
 // field must be one with a length, as strings and bytes are.

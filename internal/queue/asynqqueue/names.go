@@ -10,8 +10,8 @@ import (
 // Keys of asynq.
 const (
 	queuesKey = "asynq:queues"
-	// wakes is the channel on which the name of a queue says that a job came;
-	// the prefix stands before it.
+	// wakes is the channel on which workers hear that a job may have come; the
+	// prefix stands before it.
 	wakes = "wake"
 )
 

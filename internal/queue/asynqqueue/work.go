@@ -16,8 +16,10 @@ const (
 	fallback = 250 * time.Millisecond
 	// lease is how long asynq itself would wait for a job; see turn.
 	lease = 30 * 24 * time.Hour
-	// batch is how many results go to Redis at once.
-	batch = 500
+	// batch is how many results go to Redis at once, and how many jobs come; room
+	// is how many bytes of them.
+	batch = 200
+	room  = 1 << 20
 	// lastWords is how long runs have to return once they are cancelled, and
 	// results to reach Redis, when the grace is over.
 	lastWords = time.Second
@@ -141,6 +143,7 @@ func (w *work) turn(runs context.Context, want int) error {
 			return err
 		}
 	}
+	want = min(want, batch)
 	sent := w.pending[:min(len(w.pending), batch)]
 	answer, err := turn.Run(ctx, w.client, nil, w.arguments(sent, want)...).Slice()
 	if err != nil {
@@ -156,19 +159,20 @@ func (w *work) turn(runs context.Context, want int) error {
 	}
 	w.pending = append([]result(nil), w.pending[len(sent):]...)
 	due, tasks := answer[0].(int64), answer[1:]
-	w.look = want > 0 && len(tasks)/5 == want
-	w.due = 0
+	w.look, w.due = want > 0 && len(tasks)/5 == want, 0
 	if due >= 0 {
 		w.due = min(time.Duration(due+1)*time.Millisecond, fallback)
 	}
-	for ; len(tasks) >= 5; tasks = tasks[5:] {
+	for size := 0; len(tasks) >= 5; tasks = tasks[5:] {
+		size += len(tasks[2].(string))
+		w.look = w.look || size >= room
 		w.start(runs, tasks)
 	}
 	return nil
 }
 
 func (w *work) arguments(sent []result, want int) []any {
-	args := []any{w.crew.Worker, strconv.Itoa(want), strconv.FormatInt(lease.Milliseconds(), 10), strconv.Itoa(len(sent))}
+	args := []any{w.crew.Worker, strconv.Itoa(want), strconv.Itoa(room), strconv.FormatInt(lease.Milliseconds(), 10), strconv.Itoa(len(sent))}
 	for _, r := range sent {
 		args = append(args, r.name, r.id, r.verb, strconv.FormatInt(r.after.Milliseconds(), 10))
 	}
