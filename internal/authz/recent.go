@@ -1,0 +1,50 @@
+package authz
+
+import (
+	"sync"
+	"time"
+)
+
+// Bounds of what is remembered of encrypted channels.
+const (
+	recentMost = 32_768
+	recentFor  = 10 * time.Minute
+)
+
+// recent remembers to whom encrypted channels were opened, since their answers
+// carry no token. The oldest goes first when there are too many; what is
+// forgotten or was answered by another server has no known user.
+type recent struct {
+	mu    sync.Mutex // guards all below
+	of    map[place]principal
+	ring  []place
+	first int // the oldest in ring, once it is full
+}
+
+type place struct{ app, socket, channel string }
+
+func (r *recent) add(app, socket, channel string, p principal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.of == nil {
+		r.of = map[place]principal{}
+	}
+	at := place{app, socket, channel}
+	if _, known := r.of[at]; !known {
+		if len(r.ring) < recentMost {
+			r.ring = append(r.ring, at)
+		} else {
+			delete(r.of, r.ring[r.first])
+			r.ring[r.first] = at
+			r.first = (r.first + 1) % recentMost
+		}
+	}
+	r.of[at] = p
+}
+
+func (r *recent) find(app, socket, channel string, now time.Time) (principal, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p, ok := r.of[place{app, socket, channel}]
+	return p, ok && now.Sub(p.issued) <= recentFor
+}
