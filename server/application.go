@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -8,9 +9,11 @@ import (
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/authz"
+	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/queue"
 	"github.com/belfryhq/belfry/internal/run"
+	"github.com/belfryhq/belfry/internal/web"
 )
 
 // Authorization says who decides on channels beside the rules.
@@ -45,8 +48,37 @@ func (s *Server) newApplication() (err error) {
 	if err != nil {
 		return err
 	}
+	s.gate, err = gate.New(gate.Config{
+		Identity: s.backend.Identity, TrustedProxies: s.cfg.TrustedProxies, URL: s.cfg.URL, Origins: s.cfg.CORSOrigins, Logger: s.log,
+	})
+	if err != nil {
+		return errors.Join(err, s.backend.Close())
+	}
 	s.rights = (&rights{log: s.log, hub: s.hub, people: s.backend.Identity, allows: s.allows}).init()
 	return nil
+}
+
+// pages is the handler of everything for browsers and applications.
+func (s *Server) pages() http.Handler {
+	return web.New(web.Config{
+		Start:    s.start,
+		Version:  s.cfg.Version,
+		Gate:     s.gate,
+		Identity: s.backend.Identity,
+		Authorizer: func() web.Authorizer {
+			if a := s.authz.Load(); a != nil {
+				return a
+			}
+			return nil
+		},
+		App: func(socketID string) *belfry.App {
+			if app := s.hub.AppOf(socketID); app != nil {
+				return app
+			}
+			return s.appOrDefault("") // another server's connection
+		},
+		Questions: s.gate.Limiter(cmp.Or(s.cfg.Authorization.PerMinute, 60)),
+	})
 }
 
 // appOrDefault gives an app that is served, the default one for "".

@@ -24,14 +24,14 @@ func (s *Server) linkBackend() control.Backend {
 // status says what runs.
 func (s *Server) status() control.Status {
 	st := control.Status{
-		Version:    s.cfg.Version,
-		PID:        os.Getpid(),
-		Started:    s.started,
-		Listen:     s.public.Addr().String(),
-		URL:        s.URL(),
-		DataDir:    s.cfg.DataDir,
-		Config:     s.cfg.ConfigFile,
-		Draining:   s.hub.Draining(),
+		Version:  s.cfg.Version,
+		PID:      os.Getpid(),
+		Started:  s.started,
+		Listen:   s.public.Addr().String(),
+		URL:      s.URL(),
+		DataDir:  s.cfg.DataDir,
+		Config:   s.cfg.ConfigFile,
+		Draining: s.hub.Draining(),
 	}
 	if app := s.app.Load(); app != nil {
 		st.DefaultApp = app.ID

@@ -19,6 +19,7 @@ import (
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/certs"
 	"github.com/belfryhq/belfry/internal/control"
+	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/hook"
 	"github.com/belfryhq/belfry/internal/httpx"
 	"github.com/belfryhq/belfry/internal/hub"
@@ -49,6 +50,7 @@ type Server struct {
 	// The application side: people, rules, events, queues.
 	backend    *Backend
 	rights     *rights
+	gate       *gate.Gate
 	rules      atomic.Pointer[Rules]            // nil: the default ones
 	authz      atomic.Pointer[authz.Authorizer] // nil until the database was reached
 	workers    context.Context                  // ends when the embedded workers are to end
@@ -58,7 +60,7 @@ type Server struct {
 	started time.Time
 	app     atomic.Pointer[belfry.App] // the default app at the start
 	created *appstore.Created          // its credentials, if this start made it
-	state   atomic.Int32      // starting, serving, draining
+	state   atomic.Int32               // starting, serving, draining
 }
 
 const (
@@ -167,7 +169,7 @@ func (s *Server) routes() http.Handler {
 	}
 	rest := s.api()
 	public := s.ops.Public()
-	start := web.New(web.Config{Start: s.start, Version: s.cfg.Version})
+	pages := s.pages()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
 		switch {
@@ -178,7 +180,7 @@ func (s *Server) routes() http.Handler {
 		case path == "/up", path == "/live", path == "/ready", path == "/health":
 			public.ServeHTTP(w, r)
 		default:
-			start.ServeHTTP(w, r)
+			pages.ServeHTTP(w, r)
 		}
 	})
 }

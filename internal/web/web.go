@@ -1,5 +1,5 @@
-// Package web is the door for people with a browser: for now the start page,
-// which connects to this server and shows how to publish to it.
+// Package web is the door of applications and of people with a browser: pages,
+// signing in, and the authorization of channels.
 package web
 
 import (
@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/gate"
+	"github.com/belfryhq/belfry/internal/identity"
 	"github.com/belfryhq/belfry/ui"
 )
 
@@ -18,6 +21,17 @@ type Config struct {
 	// Start gives what the start page shows; it is called for each request.
 	Start   func() Start
 	Version string
+
+	// Gate and Identity are for signing in; without them the server has pages
+	// only.
+	Gate     *gate.Gate
+	Identity *identity.Identity
+	// Authorizer gives what decides on channels, nil while there is none; App the
+	// app that a socket belongs to; Questions bounds what one user or address may
+	// ask.
+	Authorizer func() Authorizer
+	App        func(socketID string) *belfry.App
+	Questions  *gate.Limiter
 }
 
 // Start is what the start page shows.
@@ -31,7 +45,7 @@ type Start struct {
 // App is the app that the page connects to.
 type App struct{ ID, Key, Secret string }
 
-// New makes the handler of /, /assets/… and /start.json. It is safe for
+// New makes the handler of the pages and of what they ask. It is safe for
 // concurrent use.
 func New(cfg Config) http.Handler {
 	files := ui.Files()
@@ -54,6 +68,10 @@ func New(cfg Config) http.Handler {
 		http.ServeFileFS(w, r, files, "favicon.svg")
 	})
 	mux.HandleFunc("GET /start.json", func(w http.ResponseWriter, r *http.Request) { cfg.serveStart(w, r) })
+	if cfg.Gate != nil {
+		people{cfg.Gate, cfg.Identity}.routes(mux)
+		broadcasting{cfg.Gate, cfg.Authorizer, cfg.App, cfg.Questions}.routes(mux)
+	}
 	mux.HandleFunc("/", notFound)
 	return mux
 }
