@@ -29,8 +29,9 @@ type Program struct {
 	Environ []string // as os.Environ gives it
 	Dir     string   // working directory; empty means the process's
 
-	config  string // --config
-	dataDir string // --data-dir
+	config  string   // --config
+	dataDir string   // --data-dir
+	args    []string // of the command line, for a process that takes this one's place
 }
 
 // Main runs the command of this process and gives its exit code. An empty
@@ -61,6 +62,7 @@ func buildVersion() string {
 
 // Run carries out one command line and gives the exit code.
 func (p *Program) Run(ctx context.Context, args []string) int {
+	p.args = args
 	root := p.command()
 	root.SetArgs(unifySpelling(root, args))
 	cmd, err := root.ExecuteContextC(ctx)
@@ -94,7 +96,8 @@ belfry app:add --name shop          # another app with its own key and secret`,
 	root.ValidArgsFunction = colonNames(root)
 
 	root.AddCommand(
-		newServe(p), newConfig(p), newApp(p), newSubscribe(p), newChannels(p), newBench(p), newVersion(p),
+		newServe(p), newBroadcast(p), newWorker(p), newQueue(p), newEvent(p), newConfig(p), newApp(p), newUser(p), newDB(p),
+		newSubscribe(p), newChannels(p), newBench(p), newVersion(p),
 	)
 	return root
 }

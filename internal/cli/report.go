@@ -39,6 +39,9 @@ func (p *Program) report(cmd *cobra.Command, err error) int {
 		}
 		return exitUsage
 	}
+	if e, ok := errors.AsType[*errExit](err); ok {
+		return e.code
+	}
 	switch {
 	case errors.Is(err, errSaid):
 	case errors.Is(err, context.Canceled):
