@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strings"
@@ -38,7 +39,6 @@ type Denial struct {
 
 // Bounds of the audit log.
 const (
-	auditQueue = 4096                // denials that may wait to be written
 	auditBatch = 200                 // written at once
 	auditKeep  = 90 * 24 * time.Hour // how long they are kept
 	auditPrune = time.Hour           // between two looks for old ones
@@ -57,8 +57,8 @@ type audit struct {
 	waiting          atomic.Int64
 }
 
-func newAudit(db *store.DB, now func() time.Time, log *slog.Logger) *audit {
-	return &audit{db: db, now: now, log: log, queue: make(chan Denial, auditQueue)}
+func newAudit(cfg Config) *audit {
+	return &audit{db: cfg.DB, now: cfg.Now, log: cfg.Logger, queue: make(chan Denial, cmp.Or(cfg.AuditQueue, 4096))}
 }
 
 // deny notes that a question was answered with no.

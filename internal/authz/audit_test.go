@@ -143,20 +143,20 @@ func cmpText(a, b string) int {
 
 func TestAuditLogNeverBlocks(t *testing.T) {
 	onEach(t, func(t *testing.T, db *store.DB) {
-		a := newAuthorizer(t, authz.Config{DB: db})
-		for i := range 5000 { // nothing writes yet
+		a := newAuthorizer(t, authz.Config{DB: db, AuditQueue: 300}) // more than a batch
+		for i := range 310 {                                         // nothing writes yet
 			a.Record(authz.Denial{Action: "door", Channel: fmt.Sprint(i), Result: authz.Refused})
 		}
 		s := a.Stats()
-		if s.AuditWaiting != 4096 || s.AuditDropped != 904 {
+		if s.AuditWaiting != 300 || s.AuditDropped != 10 {
 			t.Errorf("%+v", s)
 		}
 		stop := run(t, a)
-		denials(t, a, authz.DenialFilter{Channel: "4095"}, 1)
+		denials(t, a, authz.DenialFilter{Channel: "299"}, 1)
 		a.Record(authz.Denial{Action: "door", Channel: "last"})
 		stop() // writes what is left
 		denials(t, a, authz.DenialFilter{Channel: "last"}, 1)
-		if s := a.Stats(); s.AuditWritten != 4097 || s.AuditWaiting != 0 {
+		if s := a.Stats(); s.AuditWritten != 301 || s.AuditWaiting != 0 {
 			t.Errorf("%+v", s)
 		}
 	})

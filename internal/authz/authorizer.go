@@ -30,6 +30,8 @@ type Config struct {
 	Forward Forward
 	// Now gives the time. Default: time.Now.
 	Now func() time.Time
+	// AuditQueue is how many denials may wait to be written. Default: 4096.
+	AuditQueue int
 	// Logger gets a line for each denial. Default: nothing is logged.
 	Logger *slog.Logger
 }
@@ -73,7 +75,7 @@ func New(cfg Config) (*Authorizer, error) {
 		log:  cfg.Logger,
 	}
 	a.rules.Store(cfg.Rules)
-	a.audit = newAudit(cfg.DB, cfg.Now, cfg.Logger)
+	a.audit = newAudit(cfg)
 	var err error
 	a.forward, err = newForwarder(cfg.Forward)
 	return a, err
