@@ -78,7 +78,16 @@ func (s *Server) pages() http.Handler {
 			return s.appOrDefault("") // another server's connection
 		},
 		Questions: s.gate.Limiter(cmp.Or(s.cfg.Authorization.PerMinute, 60)),
+		Events: web.NewEvents(web.EventsConfig{
+			Gate: s.gate, Broadcast: s.backend.Broadcast, Apps: s.backend.EventApps, Kept: s.kept, Connection: cmp.Or(s.cfg.Backend.Queue, "database"),
+		}),
 	})
+}
+
+// kept says where the queue has an event.
+func (s *Server) kept(ctx context.Context, id string) (web.KeptEvent, error) {
+	found, err := s.backend.Queue.Find(ctx, id)
+	return web.KeptEvent{State: string(found.State), Queue: found.Queue, Tries: found.Tries, RunAt: found.RunAt}, err
 }
 
 // appOrDefault gives an app that is served, the default one for "".

@@ -96,6 +96,9 @@ type Backend struct {
 	Queue     *queue.Queue
 	Broadcast *broadcast.Broadcaster
 	Apps      *appstore.Roster
+	// EventApps gives the app that events are for, "" the default one; nil for
+	// one that the broadcaster does not know.
+	EventApps func(id string) *belfry.App
 
 	cfg BackendConfig
 	log *slog.Logger
@@ -165,6 +168,7 @@ func (b *Backend) open(links Links) (err error) {
 	if err != nil {
 		return err
 	}
+	b.EventApps = apps
 	b.Broadcast = broadcast.New(broadcast.Config{Driver: caster, Apps: apps, Queue: b.Queue, Queues: b.QueueNames, DB: b.DB, Logger: b.log})
 	b.Queue.Handle(broadcast.JobKind, b.Broadcast.Do)
 	return nil

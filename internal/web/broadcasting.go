@@ -46,7 +46,6 @@ func (b broadcasting) routes(mux *http.ServeMux) {
 				b.gate.Fail(w, r, c, err)
 				return
 			}
-			w.Header().Set("Cache-Control", "no-store")
 			writeJSON(w, http.StatusOK, got)
 		})))
 		mux.Handle("OPTIONS "+path, b.gate.CORS(http.HandlerFunc(notFound)))

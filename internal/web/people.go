@@ -135,7 +135,6 @@ func (p people) user(w http.ResponseWriter, r *http.Request) (gate.Caller, error
 		err = c.SignedIn()
 	}
 	if err == nil {
-		w.Header().Set("Cache-Control", "no-store")
 		writeJSON(w, http.StatusOK, c.User)
 	}
 	return c, err
@@ -185,9 +184,14 @@ func formFault(err error) error {
 	return &belfry.Error{Code: belfry.CodeInvalid, Message: "the body cannot be read", Hint: "send a JSON object or a form, and say which in Content-Type", Err: err}
 }
 
+// writeJSON answers with v, which no cache is to keep.
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the caller is gone: nobody is left to tell
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // the caller is gone: nobody is left to tell
 }

@@ -32,6 +32,8 @@ type Config struct {
 	Authorizer func() Authorizer
 	App        func(socketID string) *belfry.App
 	Questions  *gate.Limiter
+	// Events takes events from applications; see NewEvents.
+	Events http.Handler
 }
 
 // Start is what the start page shows.
@@ -71,6 +73,10 @@ func New(cfg Config) http.Handler {
 	if cfg.Gate != nil {
 		people{cfg.Gate, cfg.Identity}.routes(mux)
 		broadcasting{cfg.Gate, cfg.Authorizer, cfg.App, cfg.Questions}.routes(mux)
+	}
+	if cfg.Events != nil {
+		mux.Handle("/api/events", cfg.Events)
+		mux.Handle("/api/events/", cfg.Events)
 	}
 	mux.HandleFunc("/", notFound)
 	return mux
