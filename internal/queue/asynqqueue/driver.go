@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,7 @@ type Driver struct {
 	client  *redis.Client
 	inspect *asynq.Inspector
 	last    atomic.Int64 // of stamp
+	taking  sync.Mutex   // held while a worker fetches jobs and takes them
 }
 
 var _ queue.Driver = (*Driver)(nil)

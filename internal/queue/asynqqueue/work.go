@@ -143,7 +143,12 @@ func (w *work) turn(runs context.Context, want int) error {
 			return err
 		}
 	}
-	want = min(want, batch)
+	if want = min(want, batch); want > 0 {
+		// What several workers of this process fetch is taken in the order in which
+		// it was fetched.
+		w.taking.Lock()
+		defer w.taking.Unlock()
+	}
 	sent := w.pending[:min(len(w.pending), batch)]
 	answer, err := turn.Run(ctx, w.client, nil, w.arguments(sent, want)...).Slice()
 	if err != nil {
