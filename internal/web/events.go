@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -125,6 +124,7 @@ func (d *events) post(w http.ResponseWriter, r *http.Request, caller gate.Caller
 		status = http.StatusAccepted
 	}
 	h := w.Header()
+	h.Set("Cache-Control", "no-store")
 	h.Set("Location", "/api/events/"+answer.ID)
 	if answer.Replayed {
 		h.Set("Idempotency-Replayed", "true")
@@ -258,20 +258,9 @@ func (d *events) get(w http.ResponseWriter, r *http.Request, caller gate.Caller)
 	if state.Status == "" {
 		return unknown
 	}
+	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, http.StatusOK, state)
 	return nil
-}
-
-// writeJSON answers with v.
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // the caller is gone: nobody is left to tell
 }
 
 // methods refuses all but the allowed ones, which have handlers of their own.

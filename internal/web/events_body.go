@@ -168,8 +168,12 @@ func text(v json.RawMessage, into *string) error {
 }
 
 func texts(v json.RawMessage, into *[]string) error {
-	if v[0] != '[' || json.Unmarshal(v, into) != nil || bytes.Contains(v, []byte("null")) && slices.Contains(*into, "") {
+	var all []*string // so that null is told from ""
+	if json.Unmarshal(v, &all) != nil || slices.Contains(all, nil) {
 		return errors.New("it must be an array of strings")
+	}
+	for _, s := range all {
+		*into = append(*into, *s)
 	}
 	return nil
 }

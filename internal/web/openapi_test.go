@@ -1,0 +1,164 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/broadcast"
+	"github.com/belfryhq/belfry/internal/web"
+)
+
+// description reads the description as clients get it.
+type description struct {
+	OpenAPI string
+	Paths   map[string]map[string]struct {
+		OperationID string
+		Summary     string
+		Responses   map[string]json.RawMessage
+		RequestBody json.RawMessage
+	}
+	Components struct{ Schemas map[string]schema }
+	text       string
+}
+
+type schema struct {
+	Type                 any
+	Required             []string
+	Enum                 []string
+	AdditionalProperties *bool
+	Properties           map[string]schema
+}
+
+func describe(t *testing.T) (d description) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	web.NewOpenAPI("1.2.3", web.EventsDescribed()).ServeHTTP(w, httptest.NewRequest("GET", "/api/openapi.json", nil))
+	d.text = w.Body.String()
+	if err := json.Unmarshal(w.Body.Bytes(), &d); err != nil || w.Code != 200 || !strings.HasPrefix(d.OpenAPI, "3.1") {
+		t.Fatalf("%d %v %.100s", w.Code, err, w.Body)
+	}
+	return d
+}
+
+func TestTheDescriptionIsWhole(t *testing.T) {
+	d := describe(t)
+	seen := map[string]bool{}
+	for path, methods := range d.Paths {
+		for method, op := range methods {
+			if op.OperationID == "" || seen[op.OperationID] || op.Summary == "" || len(op.Responses) == 0 {
+				t.Errorf("%s %s: %+v", method, path, op)
+			}
+			seen[op.OperationID] = true
+		}
+	}
+	for _, piece := range strings.Split(d.text, `"$ref":"#/components/schemas/`)[1:] {
+		name, _, _ := strings.Cut(piece, `"`)
+		if _, ok := d.Components.Schemas[name]; !ok {
+			t.Errorf("no schema %s", name)
+		}
+	}
+	for name, s := range d.Components.Schemas {
+		for _, required := range s.Required {
+			if _, ok := s.Properties[required]; !ok {
+				t.Errorf("%s requires %s, which it does not have", name, required)
+			}
+		}
+	}
+}
+
+// Every path that is described is served, with the methods that are described
+// and no others.
+func TestDescribedRoutesAreServed(t *testing.T) {
+	d, door := describe(t), newDoor(t)
+	for path, described := range d.Paths {
+		if path == "/api/openapi.json" {
+			continue
+		}
+		for _, method := range []string{"get", "post", "put", "patch", "delete"} {
+			a := door.ask(strings.ToUpper(method), strings.ReplaceAll(path, "{id}", "x"), "nobody", "{}")
+			if _, ok := described[method]; ok && a.Status != 401 || !ok && a.Status != 405 {
+				t.Errorf("%s %s answered %d", method, path, a.Status)
+			}
+		}
+	}
+}
+
+// Every member of the body that is described is read, as the described type,
+// and no other.
+func TestDescribedMembersAreRead(t *testing.T) {
+	d, door := describe(t), newDoor(t)
+	s := d.Components.Schemas["Event"]
+	for name, member := range s.Properties {
+		body := map[string]any{"event": "e", "channels": []string{"a"}, name: map[string]any{"wrong": 1}}
+		text, _ := json.Marshal(body)
+		a := door.post("app", string(text))
+		if name == "data" {
+			if a.Status != 202 {
+				t.Errorf("data: %s", a.text)
+			}
+			continue
+		}
+		if a.Status != 400 || !strings.HasPrefix(a.Error, name+": it must be") {
+			t.Errorf("%s of a wrong type: %s", name, a.text)
+		}
+		nullable := strings.Contains(fmt.Sprint(member.Type), "null")
+		body[name] = nil
+		text, _ = json.Marshal(body)
+		if a := door.post("app", string(text)); (a.Status == 202) != nullable {
+			t.Errorf("%s: null answered %s", name, a.text)
+		}
+		if slices.Contains(s.Required, name) {
+			delete(body, name)
+			text, _ = json.Marshal(body)
+			if a := door.post("app", string(text)); a.Status != 400 {
+				t.Errorf("without %s: %s", name, a.text)
+			}
+		}
+	}
+	a := door.post("app", `{"event":"e","channels":["a"],"zz":1}`)
+	_, known, _ := strings.Cut(a.Error, "there are: ")
+	if want := strings.Join(slices.Sorted(maps.Keys(s.Properties)), ", "); known != want || *s.AdditionalProperties {
+		t.Errorf("the door knows %s, the description %s", known, want)
+	}
+}
+
+// The answers have the members that are described, and no others.
+func TestDescribedAnswersAreGiven(t *testing.T) {
+	schemas := describe(t).Components.Schemas
+	for name, v := range map[string]any{"Accepted": broadcast.Accepted{}, "Receipt": belfry.Receipt{}, "EventStep": broadcast.Step{}} {
+		var members []string
+		for f := range reflect.TypeOf(v).Fields() {
+			if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag != "-" {
+				members = append(members, tag)
+			}
+		}
+		slices.Sort(members)
+		if got := slices.Sorted(maps.Keys(schemas[name].Properties)); !slices.Equal(got, members) {
+			t.Errorf("%s has %q, described are %q", name, members, got)
+		}
+	}
+	door := newDoor(t)
+	id := door.post("app", good).ID
+	door.kept[id] = web.KeptEvent{State: "delayed", Queue: "q", Tries: 1}
+	var state map[string]any
+	if err := json.Unmarshal([]byte(door.ask("GET", "/api/events/"+id, "app", "").text), &state); err != nil {
+		t.Fatal(err)
+	}
+	for member := range state {
+		if _, ok := schemas["EventState"].Properties[member]; !ok {
+			t.Errorf("the state has %s, which is not described", member)
+		}
+	}
+	for _, step := range []string{broadcast.StepAccepted, broadcast.StepQueued, broadcast.StepFailed, broadcast.StepSkipped, broadcast.StepSent} {
+		if !slices.Contains(schemas["EventStep"].Properties["what"].Enum, step) {
+			t.Errorf("step %s is not described", step)
+		}
+	}
+}
