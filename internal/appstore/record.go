@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"time"
@@ -22,6 +23,13 @@ type Record struct {
 	SubscriptionCount bool      `json:"subscription_count,omitempty"`
 	Watchlist         bool      `json:"watchlist,omitempty"`
 	Created           time.Time `json:"created"`
+	Disabled          bool      `json:"disabled,omitempty"`
+	// AllowedOrigins are as in belfry.App; none, or "*", means any.
+	AllowedOrigins []string `json:"allowed_origins,omitempty"`
+	// Limits are those that are not the defaults, by their names in the
+	// configuration.
+	Limits   map[string]int64 `json:"limits,omitempty"`
+	Webhooks []Webhook        `json:"webhooks,omitempty"`
 	// Generated marks the app that a server made for itself because it had none.
 	Generated bool `json:"generated,omitempty"`
 }
@@ -37,13 +45,14 @@ func (r Record) whole() bool {
 	return r.ID != "" && len(r.Keys) > 0 && !slices.ContainsFunc(r.Keys, func(k Key) bool { return k.Key == "" || k.Secret == "" })
 }
 
-// clone gives a copy that shares nothing with r.
+// clone gives a copy whose lists may be changed.
 func (r Record) clone() Record {
-	r.Keys = slices.Clone(r.Keys)
+	r.Keys, r.AllowedOrigins = slices.Clone(r.Keys), slices.Clone(r.AllowedOrigins)
+	r.Limits, r.Webhooks = maps.Clone(r.Limits), slices.Clone(r.Webhooks)
 	return r
 }
 
-// App gives the record as a server serves it, with the default limits.
+// App gives the record as a server serves it.
 func (r Record) App() *belfry.App {
 	app := &belfry.App{
 		ID:                r.ID,
@@ -51,7 +60,19 @@ func (r Record) App() *belfry.App {
 		ClientEvents:      r.ClientEvents,
 		SubscriptionCount: r.SubscriptionCount,
 		Watchlist:         r.Watchlist,
+		Disabled:          r.Disabled,
+		AllowedOrigins:    slices.Clone(r.AllowedOrigins),
 		Limits:            belfry.DefaultLimits(),
+	}
+	if slices.Contains(app.AllowedOrigins, "*") {
+		app.AllowedOrigins = nil
+	}
+	for name, n := range r.Limits {
+		setLimit(&app.Limits, name, n) // one that only newer programs know is left out
+	}
+	for _, w := range r.Webhooks {
+		w.Events, w.Headers = slices.Clone(w.Events), maps.Clone(w.Headers)
+		app.Webhooks = append(app.Webhooks, belfry.Webhook(w))
 	}
 	if app.Name == "" {
 		app.Name = r.ID
@@ -71,6 +92,10 @@ type New struct {
 	ClientEvents      bool   `json:"client_events,omitempty"`
 	SubscriptionCount bool   `json:"subscription_count,omitempty"`
 	Watchlist         bool   `json:"watchlist,omitempty"`
+	// These are as in Record.
+	AllowedOrigins []string         `json:"allowed_origins,omitempty"`
+	Limits         map[string]int64 `json:"limits,omitempty"`
+	Webhooks       []Webhook        `json:"webhooks,omitempty"`
 }
 
 func (n New) record(now time.Time) (Record, error) {
@@ -85,6 +110,9 @@ func (n New) record(now time.Time) (Record, error) {
 			return Record{}, err
 		}
 	}
+	if err := n.check(); err != nil {
+		return Record{}, err
+	}
 	return Record{
 		ID:                n.ID,
 		Name:              n.Name,
@@ -93,6 +121,9 @@ func (n New) record(now time.Time) (Record, error) {
 		SubscriptionCount: n.SubscriptionCount,
 		Watchlist:         n.Watchlist,
 		Created:           now.UTC().Truncate(time.Second),
+		AllowedOrigins:    n.AllowedOrigins,
+		Limits:            n.Limits,
+		Webhooks:          n.Webhooks,
 	}, nil
 }
 
