@@ -42,7 +42,7 @@ belfry serve --config /etc/belfry.yaml --data-dir /var/lib/belfry`
 	f.String("metrics-listen", "", "`address` of metrics and profiling, off for none (default 127.0.0.1:9601)")
 	f.String("log-level", "", "debug, info, warn or error (default info)")
 	f.String("log-format", "", "text, json, or auto: text on a terminal (default auto)")
-	f.Bool("no-workers", false, "leave out the embedded workers (this version has none yet)")
+	f.Bool("no-workers", false, "leave out the embedded workers: others do the jobs, such as belfry broadcast:start")
 	f.BoolVar(&c.showSecret, "show-secret", false, "print the default app's secret at every start, for demonstrations")
 	return cmd
 }
@@ -62,7 +62,7 @@ func (c *serve) run(cmd *cobra.Command, _ []string) error {
 	options := c.options(c.given(cmd))
 	cfg, err := config.Load(options)
 	if err == nil {
-		err = cfg.RefusesPublicExample()
+		err = acceptable(cfg)
 	}
 	if err != nil {
 		return err
@@ -76,6 +76,7 @@ func (c *serve) run(cmd *cobra.Command, _ []string) error {
 	}
 	settings := serverConfig(cfg)
 	settings.Settings = newLive(options, cfg)
+	settings.NoWorkers, _ = cmd.Flags().GetBool("no-workers")
 	settings.Version = c.Version
 	settings.Logger = log
 	srv, err := server.New(settings)
@@ -109,14 +110,26 @@ func (c *serve) logger(cfg *config.Config) (*slog.Logger, error) {
 // it was just made, and when that is asked for.
 func (c *serve) greet(cfg *config.Config, srv *server.Server) error {
 	app, created := srv.DefaultApp()
-	text := fmt.Sprintf("Belfry %s on %s\n  app id  %s\n  key     %s\n", c.Version, srv.URL(), app.ID, app.Keys[0].Key)
+	text := fmt.Sprintf("Belfry %s on %s\n", c.Version, srv.URL())
+	if app == nil {
+		_, err := fmt.Fprint(c.Stdout, text+"There is no app until the database can be reached.\n")
+		return err
+	}
+	text += fmt.Sprintf("  app id  %s\n  key     %s\n", app.ID, app.Keys[0].Key)
 	if created || c.showSecret {
 		text += "  secret  " + app.Keys[0].Secret + "\n"
 	}
 	if created {
 		text += "The app was made just now and is kept in the database (" + databaseName(cfg) + "); its secret is shown only this once.\n"
 	}
-	_, err := fmt.Fprint(c.Stdout, text)
+	setup, err := srv.SetupURL(context.Background())
+	if err != nil {
+		return err
+	}
+	if setup != "" {
+		text += "There is no administrator yet. Make one at " + setup + "\n(this link works once, for an hour), or with: belfry user:add EMAIL --role admin\n"
+	}
+	_, err = fmt.Fprint(c.Stdout, text)
 	return err
 }
 
@@ -174,6 +187,8 @@ func serverConfig(cfg *config.Config) server.Config {
 		ShutdownGrace:       cfg.Server.ShutdownGrace,
 		WebhookAllow:        cfg.Webhooks.AllowPrivateAddresses,
 		ConfigFile:          cfg.File(),
+		Backend:             backendConfig(cfg),
+		CORSOrigins:         cfg.CORSOrigins,
 	}
 	if s.MetricsListen == "" {
 		s.MetricsListen = "off"
