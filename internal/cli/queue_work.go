@@ -68,6 +68,15 @@ func (c *workProcess) run(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
+	err = c.runLeashed(cmd, leash)
+	if _, said := errors.AsType[*errExit](err); err != nil && !said && leash != nil {
+		message, _ := describe(err)
+		leash.Farewell("failed: " + shorten(message, 300))
+	}
+	return err
+}
+
+func (c *workProcess) runLeashed(cmd *cobra.Command, leash *worker.Leash) error {
 	cfg, err := c.load(nil)
 	if err != nil {
 		return err

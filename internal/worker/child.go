@@ -71,10 +71,9 @@ func (e ended) exit(says string) Exit {
 	case x.Code == 0:
 		x.Reason = "done"
 	case x.Code == -1:
-		x.Reason = strings.TrimPrefix(e.cmd.ProcessState.String(), "signal: ")
-		x.Reason = "ended by a signal: " + x.Reason
+		x.Reason = "ended by a " + e.cmd.ProcessState.String()
 	default:
-		x.Reason = fmt.Sprintf("failed, with exit code %d; its log says why", x.Code)
+		x.Reason = fmt.Sprintf("failed, with exit code %d", x.Code)
 	}
 	return x
 }

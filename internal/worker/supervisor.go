@@ -40,6 +40,7 @@ type Supervisor struct {
 	state    state
 	running  map[int]*child // by number
 	crashes  map[int]int    // in a row, by number
+	hasty    map[int]bool   // whose last process asked for its replacement at once
 	deadline time.Time      // of the stop
 }
 
@@ -55,7 +56,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer s.out.Close()
 	s.Pauses.setDefaults()
 	s.gone = make(chan ended, s.plan.Processes)
-	s.running, s.crashes = map[int]*child{}, map[int]int{}
+	s.running, s.crashes, s.hasty = map[int]*child{}, map[int]int{}, map[int]bool{}
 	s.state = state{PID: os.Getpid(), Version: s.Version, Standing: Running, Since: time.Now(), Plan: s.plan}
 	s.log.Info("supervisor started", "version", s.Version, "pid", os.Getpid(), "processes", s.plan.Processes, "auto_restart", s.plan.AutoRestart)
 	for n := range s.plan.Processes {
@@ -218,22 +219,25 @@ func (s *Supervisor) after(e ended) {
 
 // again arranges the next start of a worker that lived for so long.
 func (s *Supervisor) again(w *Worker, lived time.Duration) {
-	replace := w.LastExit.Code == ExitReplace
-	if lived >= s.Pauses.Healthy || replace && lived >= s.Pauses.First {
-		s.crashes[w.Number] = 0
+	n, replace := w.Number, w.LastExit.Code == ExitReplace
+	if lived >= s.Pauses.Healthy {
+		s.crashes[n] = 0
 	}
+	hasty := replace && lived < s.Pauses.First
+	again := hasty && s.hasty[n] // and so it would go on
+	s.hasty[n] = hasty
 	switch {
-	case !replace && !s.plan.AutoRestart:
-		w.Standing = Ended
-		s.log.Error("worker crashed and stays so: it was started without --auto-restart", "worker", w.Number)
-	case replace && lived >= s.Pauses.First:
+	case replace && !again:
 		w.Restarts++
 		s.start(w)
-	default: // one that asks for its replacement at once would go on like that
-		s.crashes[w.Number]++
-		pause := s.Pauses.After(s.crashes[w.Number])
+	case !replace && !s.plan.AutoRestart:
+		w.Standing = Ended
+		s.log.Error("worker crashed and stays so: it was started without --auto-restart", "worker", n)
+	default:
+		s.crashes[n]++
+		pause := s.Pauses.After(s.crashes[n])
 		w.Standing, w.NextStart = Waiting, time.Now().Add(pause)
-		s.log.Warn("worker starts again after a pause", "worker", w.Number, "pause", pause.String(), "in_a_row", s.crashes[w.Number])
+		s.log.Warn("worker starts again after a pause", "worker", n, "pause", pause.String(), "in_a_row", s.crashes[n])
 	}
 }
 

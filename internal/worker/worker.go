@@ -39,7 +39,7 @@ type Plan struct {
 	AutoRestart bool `json:"auto_restart"`
 	// Grace is how long a worker may take to finish its job when it is stopped;
 	// then it is killed. Default 65 s.
-	Grace time.Duration `json:"grace"`
+	Grace time.Duration `json:"grace_ns"`
 }
 
 func (p *Plan) setDefaults() {
