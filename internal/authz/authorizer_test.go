@@ -187,8 +187,15 @@ func TestEncryptedPrincipalIsForgotten(t *testing.T) {
 
 func TestUserAnswer(t *testing.T) {
 	a := newAuthorizer(t, authz.Config{})
-	answer, err := a.User(t.Context(), authz.Ask{App: app(), SocketID: socket, Channel: "ignored", User: &belfry.User{ID: "7", Name: `A"da`}})
-	if err != nil || answer.UserData != `{"id":"7","user_info":{"name":"A\"da"}}` || !holds(answer.Auth, pusher.UserText(socket, answer.UserData)) || answer.ChannelData != "" {
+	answer, err := a.User(t.Context(), authz.Ask{App: app(), SocketID: socket, Channel: "ignored", User: &belfry.User{ID: "7", Name: `A"da`}, SessionID: "s7"})
+	who, session, _, ok := a.Principal(app().ID, socket, "", answer.UserData)
+	if !ok || who != "7" || session != "s7" {
+		t.Errorf("the sign-in stands for %q %q %v", who, session, ok)
+	}
+	if _, _, _, ok := a.Principal(app().ID, socket, "private-a", answer.UserData); ok {
+		t.Error("the token of a sign-in is taken for a channel's")
+	}
+	if err != nil || !strings.HasPrefix(answer.UserData, `{"id":"7","user_info":{"name":"A\"da"},"belfry":"`) || !holds(answer.Auth, pusher.UserText(socket, answer.UserData)) || answer.ChannelData != "" {
 		t.Errorf("%+v %v", answer, err)
 	}
 	for _, c := range []struct {

@@ -103,18 +103,24 @@ func (a *Authorizer) User(ctx context.Context, ask Ask) (Answer, error) {
 }
 
 func (a *Authorizer) userData(ctx context.Context, ask Ask) (string, Decision) {
+	d := Decision{Allowed: true, Result: Allowed}
 	if a.forward != nil && a.forward.users != "" {
-		return a.forward.user(ctx, ask)
+		var data string
+		if data, d = a.forward.user(ctx, ask); data != "" || !d.Allowed {
+			return data, d
+		}
 	}
 	if ask.User == nil {
 		return "", Decision{Result: NotSignedIn, Reason: "nobody is signed in"}
 	}
-	return ownUserData(ask.User), Decision{Allowed: true, Result: Allowed}
+	return ownUserData(ask.User, a.seal(ask.App.ID, ask.SocketID, "", a.principal(ask))), d
 }
 
-// ownUserData is the user_data of a user that Belfry knows.
-func ownUserData(u *belfry.User) string {
+// ownUserData is the user_data of a user that Belfry knows. The token is for
+// Principal, as on channels.
+func ownUserData(u *belfry.User, token string) string {
 	b := pusher.AppendString([]byte(`{"id":`), u.ID)
 	b = pusher.AppendString(append(b, `,"user_info":{"name":`...), u.Name)
-	return string(append(b, "}}"...))
+	b = pusher.AppendString(append(b, `},"`+tokenMember+`":`...), token)
+	return string(append(b, '}'))
 }

@@ -101,9 +101,10 @@ func cutPart(b []byte) (part string, rest []byte, ok bool) {
 	return string(b[:size]), b[size:], true
 }
 
-// Principal says whom a subscription stands for: the user and session of the
-// token in channelData, when Belfry made it for exactly this app, socket and
-// channel. ok is false for any other channelData, such as an application's own.
+// Principal says whom a subscription stands for, or, with an empty channel, the
+// sign-in of a connection, whose user_data is then channelData: the user and
+// session of the token in it, when Belfry made that for exactly this app, socket
+// and channel. ok is false for any other data, such as an application's own.
 // An expired token counts too: its expiry concerns replay alone. On encrypted
 // channels, which carry no token, it is what this Authorizer answered in the
 // last minutes. It is safe for concurrent use and does not block.
