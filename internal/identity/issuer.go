@@ -15,7 +15,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/belfryhq/belfry"
-	"github.com/belfryhq/belfry/internal/store"
 )
 
 // Issuer is an application, or its identity provider, whose JWTs count. Issuer,
@@ -53,16 +52,17 @@ type Issuer struct {
 	Leeway time.Duration
 }
 
-// The algorithms that may be used with a Secret and with JWKS.
-var (
-	secretMethods = []string{"HS256", "HS384", "HS512"}
-	publicMethods = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
-)
+// secretMethods gives the algorithms that may be used with a Secret.
+func secretMethods() []string { return []string{"HS256", "HS384", "HS512"} }
+
+// publicMethods gives those that may be used with JWKS.
+func publicMethods() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+}
 
 // issuers are those that were set, by the claim iss.
 type issuers struct {
 	byName map[string]*issuer
-	db     *store.DB
 	log    *slog.Logger
 
 	fetched, failed atomic.Uint64 // key sets
@@ -74,61 +74,76 @@ type issuer struct {
 	keys   *keySet // nil with a secret
 }
 
-// newIssuers checks the settings; its error names all faults.
-func newIssuers(cfg *Config) (*issuers, error) {
-	all := &issuers{byName: map[string]*issuer{}, db: cfg.DB, log: cfg.Logger}
-	var faults []error
-	for n, settings := range cfg.Issuers {
-		name := fmt.Sprintf("JWT issuer %d (%q)", n+1, settings.Issuer)
-		for _, fault := range settings.faults() {
-			faults = append(faults, belfry.Errorf(belfry.CodeInvalid, "%s: %s", name, fault))
-		}
-		if _, twice := all.byName[settings.Issuer]; twice {
-			faults = append(faults, belfry.Errorf(belfry.CodeInvalid, "%s stands there twice: give it once", name))
-		}
-		for _, other := range cfg.Issuers[:n] {
-			if strings.HasPrefix(other.Prefix, settings.Prefix) || strings.HasPrefix(settings.Prefix, other.Prefix) {
-				faults = append(faults, belfry.Errorf(belfry.CodeInvalid,
-					"%s: its prefix %q and that of %q, %q, could make one id of two users: give each a prefix with which no other begins",
-					name, settings.Prefix, other.Issuer, other.Prefix))
-			}
-		}
-		all.byName[settings.Issuer] = settings.ready(all, cfg.Now, cfg.Client)
-	}
-	return all, errors.Join(faults...)
+// IssuerFault is something wrong with an issuer's settings. It shows no secret.
+type IssuerFault struct {
+	Index int    // in the list
+	Key   string // issuer, audience, secret, jwks, algorithms or prefix
+	Text  string // what is wrong and what to do
 }
 
-func (s *Issuer) faults() (faults []string) {
-	say := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+// CheckIssuers gives all faults of the settings, none when New would take them.
+func CheckIssuers(all []Issuer) (faults []IssuerFault) {
+	for n, settings := range all {
+		say := func(key, format string, args ...any) {
+			faults = append(faults, IssuerFault{n, key, fmt.Sprintf(format, args...)})
+		}
+		settings.check(say)
+		for _, other := range all[:n] {
+			if other.Issuer == settings.Issuer {
+				say("issuer", "is that of another one too; give each issuer once")
+			}
+			if strings.HasPrefix(other.Prefix, settings.Prefix) || strings.HasPrefix(settings.Prefix, other.Prefix) {
+				say("prefix", "and that of issuer %q, %q, could make one id of two users; give each a prefix with which no other begins", other.Issuer, other.Prefix)
+			}
+		}
+	}
+	return faults
+}
+
+func (s *Issuer) check(say func(key, format string, args ...any)) {
 	if s.Issuer == "" {
-		say("it has no name: set issuer to the tokens' claim iss")
+		say("issuer", "is missing; write what the tokens' claim iss holds")
 	}
 	if len(s.Audience) == 0 || slices.Contains(s.Audience, "") {
-		say("it has no audience: set audience to what the tokens' claim aud holds")
+		say("audience", "is missing; write what the tokens' claim aud holds")
 	}
-	allowed := publicMethods
+	allowed := publicMethods()
 	switch {
-	case len(s.Secret) > 0 && s.JWKS != "", len(s.Secret) == 0 && s.JWKS == "":
-		say("set one of secret and jwks")
+	case len(s.Secret) > 0 && s.JWKS != "":
+		say("jwks", "stands beside a secret; keep one of the two")
+	case len(s.Secret) == 0 && s.JWKS == "":
+		say("secret", "is missing; set it, or the address of the issuer's keys with jwks")
 	case len(s.Secret) > 0:
-		allowed = secretMethods
+		allowed = secretMethods()
 		if len(s.Secret) < 32 {
-			say("the secret has %d bytes: use at least 32", len(s.Secret))
+			say("secret", "has %d bytes; use at least 32", len(s.Secret))
 		}
 	default:
 		if u, err := url.Parse(s.JWKS); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			say("jwks is no address: write https://…")
+			say("jwks", "is no address; write https://…")
 		}
 	}
 	for _, method := range s.Methods {
 		if !slices.Contains(allowed, method) {
-			say("the algorithm %q cannot be used here: use %s", method, strings.Join(allowed, ", "))
+			say("algorithms", "%q cannot be used here; known are %s", method, strings.Join(allowed, ", "))
 		}
 	}
 	if s.Prefix != "" && (strings.Trim(s.Prefix, "0123456789") == "" || len(s.Prefix) > 40 || !plainText(s.Prefix)) {
-		say("the prefix needs a character that is no digit, and at most 40 bytes: %q", s.Prefix+":")
+		say("prefix", "needs a character that is no digit, and at most 40 bytes; write %q", clip(s.Prefix, 40)+":")
 	}
-	return faults
+}
+
+// newIssuers makes the issuers ready; its error names all faults.
+func newIssuers(cfg *Config) (*issuers, error) {
+	all := &issuers{byName: map[string]*issuer{}, log: cfg.Logger}
+	var faults []error
+	for _, f := range CheckIssuers(cfg.Issuers) {
+		faults = append(faults, belfry.Errorf(belfry.CodeInvalid, "JWT issuer %d (%q): %s %s", f.Index+1, cfg.Issuers[f.Index].Issuer, f.Key, f.Text))
+	}
+	for _, settings := range cfg.Issuers {
+		all.byName[settings.Issuer] = settings.ready(all, cfg.Now, cfg.Client)
+	}
+	return all, errors.Join(faults...)
 }
 
 // ready gives the issuer with its defaults and its parser.

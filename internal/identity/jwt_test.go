@@ -145,8 +145,8 @@ func TestFaultsOfIssuers(t *testing.T) {
 	if err == nil {
 		t.Fatal("faulty issuers are taken")
 	}
-	for _, want := range []string{"has no name", "has no audience", "has 5 bytes", `"RS256" cannot`, `"none" cannot`, "no digit", "one of secret and jwks",
-		"no address", `"HS256" cannot`, "stands there twice", "one id of two users"} {
+	for _, want := range []string{`issuer 1 (""): issuer is missing`, "audience is missing", "secret has 5 bytes", `"RS256" cannot`, `"none" cannot`, "no digit",
+		"keep one of the two", "jwks is no address", `"HS256" cannot`, "give each issuer once", "one id of two users"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q:\n%v", want, err)
 		}

@@ -26,6 +26,7 @@ type hasher struct {
 	cost  Hashing
 	slots chan struct{}
 	busy  atomic.Int64
+	done  atomic.Uint64
 	dummy string // a hash of no password, for users that do not exist
 }
 
@@ -82,7 +83,7 @@ func (h *hasher) enter(ctx context.Context) (leave func(), err error) {
 	h.busy.Add(1)
 	select {
 	case h.slots <- struct{}{}:
-		return func() { <-h.slots; h.busy.Add(-1) }, nil
+		return func() { <-h.slots; h.busy.Add(-1); h.done.Add(1) }, nil
 	case <-ctx.Done():
 		h.busy.Add(-1)
 		return nil, ctx.Err()

@@ -12,6 +12,8 @@ type Stats struct {
 	KeySets CheckStats
 	// Hashing is how many passwords are being hashed or wait for it now.
 	Hashing int
+	// Hashed counts those that were.
+	Hashed uint64
 }
 
 // LoginStats counts attempts to sign in by their result.
@@ -53,5 +55,6 @@ func (i *Identity) Stats() Stats {
 		JWT:      CheckStats{OK: c.jwtOK.Load(), Refused: c.jwtRefused.Load()},
 		KeySets:  CheckStats{OK: i.issuers.fetched.Load(), Refused: i.issuers.failed.Load()},
 		Hashing:  int(i.hasher.busy.Load()),
+		Hashed:   i.hasher.done.Load(),
 	}
 }
