@@ -16,6 +16,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // each runs a test on a fresh database of each kind. again opens the same
 // database anew, as another process would.
 func each(t *testing.T, test func(t *testing.T, again func() *store.DB)) {
+	eachEmpty(t, func(t *testing.T, again func() *store.DB) {
+		test(t, func() *store.DB { return migrated(t, again()) })
+	})
+}
+
+// eachEmpty is each with databases that nobody has migrated.
+func eachEmpty(t *testing.T, test func(t *testing.T, again func() *store.DB)) {
 	t.Run("sqlite", func(t *testing.T) {
 		cfg := store.Config{Dir: t.TempDir()}
 		test(t, func() *store.DB { return open(t, cfg) })
@@ -31,7 +38,12 @@ func open(t *testing.T, cfg store.Config) *store.DB {
 	db, err := store.Open(cfg)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
-	_, err = db.Migrate(t.Context())
+	return db
+}
+
+func migrated(t *testing.T, db *store.DB) *store.DB {
+	t.Helper()
+	_, err := db.Migrate(t.Context())
 	must(t, err)
 	return db
 }

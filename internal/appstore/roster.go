@@ -22,6 +22,7 @@ type Roster struct {
 	apply func([]*belfry.App)
 	pace  time.Duration
 	stale atomic.Pointer[error]
+	known atomic.Pointer[[]*belfry.App] // the apps that were applied last
 
 	mu      sync.Mutex // guards what follows, and the order of calls to apply
 	fixed   []*belfry.App
@@ -81,6 +82,22 @@ func (r *Roster) read(ctx context.Context) ([]Record, int64, error) {
 func (r *Roster) Stale() error {
 	if err := r.stale.Load(); err != nil {
 		return *err
+	}
+	return nil
+}
+
+// App gives an app as it was applied last, the default one for "", or nil when
+// there is none. It asks no database and never waits; SetFixed and Watch keep
+// what it knows.
+func (r *Roster) App(id string) *belfry.App {
+	all := r.known.Load()
+	if all == nil {
+		return nil
+	}
+	for _, app := range *all {
+		if id == "" || app.ID == id {
+			return app
+		}
 	}
 	return nil
 }
@@ -161,6 +178,7 @@ func (r *Roster) update(ctx context.Context, change func([]Record) ([]Record, er
 
 func (r *Roster) applied(all []*belfry.App, kept []Record, version int64) {
 	r.kept, r.version = kept, version
+	r.known.Store(&all)
 	if r.apply != nil {
 		r.apply(all)
 	}

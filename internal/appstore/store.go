@@ -42,6 +42,7 @@ func (s *Store) Load(ctx context.Context) ([]Record, error) {
 func (s *Store) load(ctx context.Context) (records []Record, version int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	defer func() { err = s.unready(ctx, err) }()
 	if err := s.takeOver(ctx); err != nil {
 		return nil, 0, err
 	}
@@ -71,6 +72,7 @@ func (s *Store) Update(ctx context.Context, change func([]Record) ([]Record, err
 func (s *Store) update(ctx context.Context, change func([]Record) ([]Record, error)) (version int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	defer func() { err = s.unready(ctx, err) }()
 	if err := s.takeOver(ctx); err != nil {
 		return 0, err
 	}
@@ -125,10 +127,28 @@ func (s *Store) change(ctx context.Context, tx *store.Tx, change func([]Record) 
 }
 
 // peek gives the list's version, which each change counts up.
-func (s *Store) peek(ctx context.Context) (int64, error) {
+func (s *Store) peek(ctx context.Context) (version int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return s.version(ctx)
+	version, err = s.version(ctx)
+	return version, s.unready(ctx, err)
+}
+
+// unready gives an error that has no code the code CodeUnavailable when the
+// database has not been migrated: it came back, and nobody has done that yet.
+func (s *Store) unready(ctx context.Context, err error) error {
+	if _, ok := errors.AsType[*belfry.Error](err); ok || err == nil || ctx.Err() != nil {
+		return err
+	}
+	if pending, _ := s.db.Pending(ctx); pending == 0 {
+		return err
+	}
+	return &belfry.Error{
+		Code:    belfry.CodeUnavailable,
+		Message: "the database is not ready: its tables are older than this program",
+		Hint:    "run: belfry db:migrate; a server that is starting does it by itself",
+		Err:     err,
+	}
 }
 
 func (s *Store) version(ctx context.Context) (version int64, err error) {

@@ -87,6 +87,30 @@ func TestWatch_TakesOnWhatAnotherServerChanged(t *testing.T) {
 	})
 }
 
+func TestAnUnmigratedDatabaseIsOneThatIsAway(t *testing.T) {
+	eachEmpty(t, func(t *testing.T, again func() *store.DB) {
+		db := again() // as if it came back after a migration that failed
+		r, served := roster(appstore.Open(db, ""))
+		must(t, r.SetFixed(t.Context(), []*belfry.App{fixedApp("f", "kf")}, nil))
+		if err := r.Stale(); belfry.CodeOf(err) != belfry.CodeUnavailable {
+			t.Errorf("Stale = %v", err)
+		}
+		if _, err := r.Add(t.Context(), appstore.New{}); belfry.CodeOf(err) != belfry.CodeUnavailable {
+			t.Errorf("Add: %v", err)
+		}
+		next, _ := watched(t, r, served)
+		next("f")
+		_, err := db.Migrate(t.Context())
+		must(t, err)
+		add(t, r, appstore.New{ID: "1"})
+		next("f 1")
+		until(t, "fresh list", func() bool { return r.Stale() == nil })
+		if r.App("1") == nil || r.App("").ID != "f" || r.App("2") != nil {
+			t.Error("App gives others than the applied")
+		}
+	})
+}
+
 func TestWatch_SaysOnceThatAListCannotBeServed(t *testing.T) {
 	each(t, func(t *testing.T, again func() *store.DB) {
 		r, served := roster(appstore.Open(again(), ""))
@@ -114,14 +138,11 @@ func TestWatch_SaysOnceThatAListCannotBeServed(t *testing.T) {
 func TestPostgresAway_TheConfigurationsAppsAreServed(t *testing.T) {
 	pg := services.OwnPostgres(t)
 	url := pg.Database(t)
-	before := open(t, store.Config{URL: url})
+	before := migrated(t, open(t, store.Config{URL: url}))
 	add(t, appstore.NewRoster(appstore.Open(before, ""), nil), appstore.New{ID: "1"})
 	pg.Stop()
 
-	db, err := store.Open(store.Config{URL: url})
-	must(t, err)
-	t.Cleanup(func() { db.Close() })
-	r, served := roster(appstore.Open(db, ""))
+	r, served := roster(appstore.Open(open(t, store.Config{URL: url}), ""))
 	if _, _, err := r.Ensure(t.Context()); belfry.CodeOf(err) != belfry.CodeUnavailable {
 		t.Errorf("Ensure without any app: %v", err)
 	}
@@ -155,7 +176,7 @@ func TestPostgresAway_TheConfigurationsAppsAreServed(t *testing.T) {
 		t.Errorf("All = %v, %v", all, err)
 	}
 	pg.Start()
-	add(t, appstore.NewRoster(appstore.Open(open(t, store.Config{URL: url}), ""), nil), appstore.New{ID: "2"})
+	add(t, appstore.NewRoster(appstore.Open(migrated(t, open(t, store.Config{URL: url})), ""), nil), appstore.New{ID: "2"})
 	next("g 1 2")
 	if err := r.Stale(); err != nil {
 		t.Errorf("Stale = %v", err)
