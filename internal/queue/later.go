@@ -11,7 +11,7 @@ import (
 
 // Times of the loop that moves jobs to the driver.
 const (
-	lookEvery  = 100 * time.Millisecond // for rows that other processes wrote
+	lookEvery  = 200 * time.Millisecond // for rows that other processes wrote
 	againEvery = 20 * time.Millisecond  // while the driver still holds a job's last run
 	sendTime   = 10 * time.Second
 )

@@ -78,8 +78,8 @@ func (c *run) fetch(ctx context.Context, exec riverdriver.Executor, params *rive
 	if err := c.settleDoubt(ctx); err != nil {
 		return nil, err
 	}
-	paused, err := c.d.paused(ctx)
-	if err != nil {
+	paused, any, err := c.d.glance(ctx)
+	if err != nil || !any {
 		return nil, err
 	}
 	room := params.MaxToLock

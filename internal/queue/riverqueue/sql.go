@@ -154,6 +154,27 @@ func (d *Driver) paused(ctx context.Context) (map[string]bool, error) {
 	return paused, err
 }
 
+// glance gives the queues that are paused and whether any job waits: a look
+// that costs little when there is nothing to do.
+func (d *Driver) glance(ctx context.Context) (paused map[string]bool, any bool, err error) {
+	rows, err := d.db.Query(ctx, `SELECT name FROM river_queue WHERE paused_at IS NOT NULL
+		UNION ALL SELECT '' WHERE EXISTS (SELECT 1 FROM river_job WHERE state = 'available')`)
+	err = store.Each(rows, err, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		if name == "" {
+			any = true
+			return err
+		}
+		if paused == nil {
+			paused = map[string]bool{}
+		}
+		paused[name] = true
+		return err
+	})
+	return paused, any, err
+}
+
 // Clear implements queue.Driver.
 func (d *Driver) Clear(ctx context.Context, name string) (int, error) {
 	return d.change(ctx, `DELETE FROM river_job WHERE queue = $1 AND state = 'available'`, name)
