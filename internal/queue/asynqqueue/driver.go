@@ -58,6 +58,7 @@ type Driver struct {
 	client  *redis.Client
 	inspect *asynq.Inspector
 	last    atomic.Int64 // of stamp
+	old     atomic.Bool  // Redis is older than version 7
 	taking  sync.Mutex   // held while a worker fetches jobs and takes them
 }
 

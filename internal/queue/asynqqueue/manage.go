@@ -124,7 +124,7 @@ func (d *Driver) giveBack(ctx context.Context, workers, names []string, leave []
 	for _, h := range leave {
 		args = append(args, h.name, h.id)
 	}
-	n, err := giveBack.Run(ctx, d.client, nil, args...).Int()
+	n, err := d.run(ctx, giveBack, args...).Int()
 	return n, d.wrap(err)
 }
 

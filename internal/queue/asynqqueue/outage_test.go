@@ -216,6 +216,41 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
+// A Redis that is full refuses jobs, and workers make room.
+func TestRedisIsFull(t *testing.T) {
+	addr := services.OwnRedis(t, "--save", "", "--appendonly", "yes", "--maxmemory", "8mb", "--maxmemory-policy", "noeviction").Addr
+	d, log := open(t, addr)
+	kept := 0
+	large := job("")
+	large.Payload = []byte(`"` + strings.Repeat("x", 10_000) + `"`)
+	put := func(n int) error {
+		large.ID = fmt.Sprint("j", n)
+		return d.Enqueue(t.Context(), nil, []belfry.Job{large})
+	}
+	for ; kept < 2000; kept++ {
+		if err := put(kept); err != nil {
+			if belfry.CodeOf(err) != belfry.CodeUnavailable || !contains(err.Error(), "refuses") {
+				t.Errorf("a full Redis: %v", err)
+			}
+			break
+		}
+	}
+	if kept == 0 || kept == 2000 {
+		t.Fatalf("%d jobs were kept", kept)
+	}
+	w := start(t, d, queue.Crew{Concurrency: 4}, nil)
+	for n := range kept {
+		w.wants(fmt.Sprint("j", n))
+	}
+	empty(t, d)
+	if err := put(kept); err != nil {
+		t.Errorf("after room was made: %v", err)
+	}
+	if contains(log.String(), "waits for Redis") {
+		t.Errorf("the worker had to wait:\n%s", log)
+	}
+}
+
 // A Redis that accepts and does not answer is away too.
 func TestRedisHangs(t *testing.T) {
 	addr := silent(t)

@@ -1,6 +1,31 @@
 package asynqqueue
 
-import "github.com/redis/go-redis/v9"
+import (
+	"context"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// script is one that also runs when Redis's memory is full: it must, so that
+// workers can empty the queues and make room. Redis has known how to say so
+// since version 7; an older one gets the script without it.
+type script struct{ always, plain *redis.Script }
+
+func newScript(source string) script {
+	return script{redis.NewScript("#!lua flags=allow-oom\n" + source), redis.NewScript(source)}
+}
+
+func (d *Driver) run(ctx context.Context, s script, args ...any) *redis.Cmd {
+	if !d.old.Load() {
+		answer := s.always.Run(ctx, d.client, nil, args...)
+		if err := answer.Err(); err == nil || !strings.Contains(err.Error(), "compiling script") {
+			return answer
+		}
+		d.old.Store(true)
+	}
+	return s.plain.Run(ctx, d.client, nil, args...)
+}
 
 // A task of asynq is a hash "asynq:{QUEUE}:t:ID" with its message and state; its
 // id stands in the list "…:pending", whose right end is the front, or "…:active".
@@ -69,7 +94,7 @@ return 0
 //
 // The lease is asynq's. It is long, so that no asynq server that somebody starts
 // on the queue takes the task for lost.
-var turn = redis.NewScript(putFirst + `
+var turn = newScript(putFirst + `
 local worker, want, room, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -145,7 +170,7 @@ return answer
 //
 // ARGV: number of workers, the workers, number of queues, the queues, then the
 // queues and ids of the tasks to leave. Answer: how many.
-var giveBack = redis.NewScript(putFirst + `
+var giveBack = newScript(putFirst + `
 local gone, names, leave, count = {}, {}, {}, 0
 local at = 2
 for _ = 1, tonumber(ARGV[1]) do gone[ARGV[at]] = true; at = at + 1 end

@@ -150,7 +150,7 @@ func (w *work) turn(runs context.Context, want int) error {
 		defer w.taking.Unlock()
 	}
 	sent := w.pending[:min(len(w.pending), batch)]
-	answer, err := turn.Run(ctx, w.client, nil, w.arguments(sent, want)...).Slice()
+	answer, err := w.run(ctx, turn, w.arguments(sent, want)...).Slice()
 	if err != nil {
 		w.away = true
 		return w.wrap(err)
