@@ -32,7 +32,7 @@ type Change struct {
 
 // Changes gives the entries after a number, at most limit of them, the oldest
 // first. The log keeps a week. An entry is never seen before one of a lower
-// number.
+// number. What is read here is heeded by Token from then on.
 func (i *Identity) Changes(ctx context.Context, after int64, limit int) ([]Change, error) {
 	rows, err := i.db.Query(ctx, `SELECT seq, user_id, session_id, kind FROM user_changes WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limit)
 	var found []Change
@@ -46,6 +46,9 @@ func (i *Identity) Changes(ctx context.Context, after int64, limit int) ([]Chang
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read changes of users: %w", err)
+	}
+	if len(found) > 0 {
+		i.epoch.Add(1)
 	}
 	return found, nil
 }

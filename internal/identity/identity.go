@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -89,6 +90,7 @@ type Identity struct {
 	delays  *delays
 	issuers *issuers
 	tokens  *lru.Cache[int64, cachedToken]
+	epoch   atomic.Uint64 // a new one with each change made or read of; tokens cached before are void
 	count   counters
 
 	keyMu sync.Mutex // guards key

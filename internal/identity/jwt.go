@@ -22,7 +22,8 @@ const (
 // JWT gives the user of an issuer's token. Its User is Foreign and has the
 // token's claims. A token that is malformed, expired, of an unknown issuer,
 // meant for others or wrongly signed gives CodeUnauthenticated with the reason;
-// CodeUnavailable says that the issuer's keys cannot be had.
+// CodeUnavailable says that the issuer's keys cannot be had. Numbers in the
+// claims are json.Number, as they stand in the token.
 func (i *Identity) JWT(ctx context.Context, bearer string) (*belfry.User, error) {
 	user, err := i.foreign(ctx, bearer)
 	if err != nil {

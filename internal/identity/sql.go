@@ -163,7 +163,7 @@ func (i *Identity) note(ctx context.Context, tx *store.Tx, c Change) error {
 		return fmt.Errorf("note the change: %w", err)
 	}
 	tx.AfterCommit(func() {
-		i.tokens.Purge()
+		i.epoch.Add(1)
 		i.cfg.Changed()
 	})
 	return nil

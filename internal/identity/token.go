@@ -183,13 +183,15 @@ type cachedToken struct {
 	hash  string
 	token *Token
 	at    time.Time
+	epoch uint64 // of Identity.epoch, from before it was read
 }
 
 const cachedFor = time.Second
 
 // Token gives the token of a plain text. One that is unknown, revoked or
 // expired, or whose user is disabled, gives CodeUnauthenticated. A change made
-// by another process may take a second to be seen. It notes, at most once a
+// by another process may take a second to be seen, but is seen at once by who
+// has read of it in Changes. It notes, at most once a
 // minute, that the token is in use.
 func (i *Identity) Token(ctx context.Context, plain string) (*Token, error) {
 	t, err := i.token(ctx, plain)
@@ -214,7 +216,8 @@ func (i *Identity) token(ctx context.Context, plain string) (*Token, error) {
 	}
 	now, hash := i.cfg.Now(), hashText("token", secret)
 	c, ok := i.tokens.Get(id)
-	if age := now.Sub(c.at); !ok || age >= cachedFor || age < 0 {
+	epoch := i.epoch.Load()
+	if age := now.Sub(c.at); !ok || age >= cachedFor || age < 0 || c.epoch != epoch {
 		kept, t, disabled, err := selectToken(ctx, i.db, id)
 		if err != nil {
 			return nil, fmt.Errorf("find token: %w", err)
@@ -222,7 +225,7 @@ func (i *Identity) token(ctx context.Context, plain string) (*Token, error) {
 		if t == nil || disabled {
 			return nil, nil
 		}
-		c = cachedToken{kept, t, now}
+		c = cachedToken{kept, t, now, epoch}
 		i.tokens.Add(id, c)
 	}
 	if subtle.ConstantTimeCompare([]byte(c.hash), []byte(hash)) != 1 || !c.token.Expires.After(now) {
@@ -231,7 +234,7 @@ func (i *Identity) token(ctx context.Context, plain string) (*Token, error) {
 	if now.Sub(c.token.LastUsed) >= seenEvery {
 		used := *c.token
 		used.LastUsed = now
-		i.tokens.Add(id, cachedToken{c.hash, &used, c.at})
+		i.tokens.Add(id, cachedToken{c.hash, &used, c.at, c.epoch})
 		i.touch(ctx, `UPDATE api_tokens SET last_used = $1 WHERE id = $2 AND last_used < $1`, store.Millis(now), id)
 		return &used, nil
 	}

@@ -72,6 +72,27 @@ func TestRevokingTokens(t *testing.T) {
 	})
 }
 
+// Who closes connections for a change must not have their pages authorized again
+// by what was known before it.
+func TestTokensHeedTheChangesThatWereRead(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		id := f.add("a@example.test", "editor").ID
+		plain, _, err := f.AddToken(t.Context(), identity.NewToken{UserID: id, Scopes: []string{identity.ScopeNotifications}})
+		must(t, err)
+		elsewhere := f.another()
+		if got, err := elsewhere.Token(t.Context(), plain); err != nil || !got.User.Is("editor") {
+			t.Fatalf("found %+v, %v", got, err)
+		}
+		must(t, f.SetRoles(t.Context(), id, nil))
+		if changes, err := elsewhere.Changes(t.Context(), 0, 10); err != nil || len(changes) != 1 {
+			t.Fatalf("the log has %+v, %v", changes, err)
+		}
+		if got, err := elsewhere.Token(t.Context(), plain); err != nil || got.User.Is("editor") {
+			t.Errorf("found %+v, %v", got, err)
+		}
+	})
+}
+
 func TestUseOfTokensIsNotedOnceAMinute(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		id := f.add("a@example.test").ID
