@@ -74,8 +74,11 @@ func (l *language) compile(text string, parameters []string, fits func(*cel.Type
 	if list := issues.Errors(); len(list) > 0 {
 		var faults []expressionFault
 		for _, e := range list {
-			faults = append(faults, expressionFault{max(e.Location.Line(), 1), max(e.Location.Column(), 0) + 1,
-				plain(e.Message) + "; known here are " + known(parameters)})
+			column := max(e.Location.Column(), 0) + 1
+			if strings.HasPrefix(e.Message, "undefined field") {
+				column++ // it points at the dot
+			}
+			faults = append(faults, expressionFault{max(e.Location.Line(), 1), column, plain(e.Message) + "; known here are " + known(parameters)})
 			if strings.HasPrefix(e.Message, "Syntax error") {
 				break // the others follow from the first
 			}

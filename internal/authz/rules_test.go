@@ -261,7 +261,7 @@ func TestCompileTellsEveryFault(t *testing.T) {
 	_, err := authz.Compile(rules)
 	want := []string{
 		"channels[1].allow: line 1, column 12: undeclared reference to 'userID' (did you mean 'userId'?); known here are user.id, user.name, user.roles, user.claims and the parameter userId",
-		"channels[2].allow: line 2, column 7: undefined field 'naem'; known here are user.id, user.name, user.roles, user.claims and the parameter t",
+		"channels[2].allow: line 2, column 8: undefined field 'naem'; known here are user.id, user.name, user.roles, user.claims and the parameter t",
 		"channels[3].allow: line 1, column 1: gives a value of type string; allow must be true or false: compare it, as in user.id == userId or user.claims.team == 'a'",
 		"channels[4].allow: line 1, column 1: gives a value whose type is not known before it is asked; allow must be true or false: compare it, as in user.id == userId or user.claims.team == 'a'",
 		"channels[5].allow: line 1, column 3: found no matching overload for '==' applied to '(string, int)'; known here are user.id, user.name, user.roles, user.claims and the parameter n",

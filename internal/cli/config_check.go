@@ -40,7 +40,7 @@ type fault struct {
 func (c *configCheck) run(*cobra.Command, []string) error {
 	cfg, err := c.load(nil)
 	if err == nil {
-		err = cfg.RefusesPublicExample()
+		err = acceptable(cfg)
 	}
 	faults, isFaults := errors.AsType[*config.Error](err)
 	if err != nil && !isFaults {

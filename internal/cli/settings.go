@@ -203,7 +203,7 @@ func (l *live) tryApps(ctx context.Context, r *server.Reloaded) error {
 func (l *live) read() (*config.Config, error) {
 	next, err := config.Load(l.options)
 	if err == nil {
-		err = next.RefusesPublicExample()
+		err = acceptable(next)
 	}
 	if faults, ok := errors.AsType[*config.Error](err); ok {
 		message, hint := describe(faults)

@@ -68,8 +68,14 @@ type Config struct {
 	// Where the webhook senders for Go and Python post.
 	WebhookURL string `yaml:"webhook_url" env:"LARAVEL_WEBHOOK_URL,BELFRY_WEBHOOK_URL" kind:"url" later:"the webhook senders" example:"https://ws.example.com/api/dashboard/notify-update"`
 
-	// Channel authorization rules.
-	Channels Section `yaml:"channels" live:"true" later:"channel authorization" example:"[]"`
+	// Who may listen to private, presence and encrypted channels: rules, tried in
+	// order; the first that allows wins, and what none allows is denied. Without
+	// the section everybody has `user.{userId}` and those of `role.{roleName}`,
+	// any signed-in user `system`, admins `admin`, managers and admins
+	// `dashboard` and `dashboard.{name}`.
+	Channels []ChannelRule `yaml:"channels" live:"true"`
+	// Who else decides on channels, and how often one may ask.
+	Authorization Authorization `yaml:"authorization"`
 	// Live dashboards.
 	Dashboards Section `yaml:"dashboards" live:"true" later:"dashboards" example:"[]"`
 	// Job queues by name.
@@ -79,6 +85,7 @@ type Config struct {
 
 	file     string
 	sources  map[string]Source
+	spots    map[string]spots
 	warnings []string
 }
 

@@ -12,6 +12,7 @@ import (
 type decoder struct {
 	file    string
 	sources map[string]Source
+	spots   map[string]spots // of expressions
 	faults  *faults
 }
 
@@ -86,6 +87,9 @@ func (f *field) wants() string {
 
 func (d *decoder) scalar(n *node, v reflect.Value, f *field, path string) {
 	d.sources[path] = d.source(n)
+	if f.kind == "expression" || f.kind == "pattern" {
+		d.spots[path] = n.spots()
+	}
 	if n.text == "" {
 		return
 	}

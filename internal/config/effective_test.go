@@ -22,7 +22,7 @@ pusher: {app_id: 2, app_key: k3, app_secret: zz-secret-8}
 database_url: postgres://u:zz-secret-9@h/db?sslmode=disable
 redis: {url: "redis://:zz-secret-10@h:6379/0", password: zz-secret-11}
 webhook_shared_secret: zz-secret-12,zz-secret-13
-channels: [zz-secret-14]
+dashboards: [zz-secret-14]
 url: https://zz-secret-15@h.test
 `
 
@@ -42,7 +42,7 @@ func TestEffectiveMasksSecrets(t *testing.T) {
 		"database_url":                     "postgres://u:********@h/db?********",
 		"redis.password":                   "********",
 		"url":                              "https://********@h.test",
-		"channels":                         "(set)",
+		"dashboards":                       "(set)",
 		"apps[1].cache_ttl":                "30m",
 		"apps[1].limits.connections":       "unlimited",
 		"apps[1].limits.event_data":        "10KB",
@@ -77,7 +77,8 @@ apps:
   - {id: 2, key: b, secret: s}
   - {id: 3, key: c, secret: s, webhooks: [{url: "https://h.test"}]}
 log: {level: info}
-channels: [one]
+channels: [{name: a, allow: one}]
+dashboards: [one]
 `)
 	new := load(t, `log: {level: debug}
 listen: ":1"
@@ -85,7 +86,8 @@ apps:
   - {id: 4, key: d, secret: s}
   - {id: 3, key: c, secret: s}
   - {id: 1, key: a, secret: new-s, limits: {connections: unlimited}}
-channels: [two]
+channels: [{name: a, allow: two}]
+dashboards: [two]
 `)
 	want := []config.Change{
 		{Key: "apps[2]", Old: "present"},
@@ -94,7 +96,8 @@ channels: [two]
 		{Key: "apps[1].secret", Old: "********", New: "******** (changed)"},
 		{Key: "apps[1].limits.connections", Old: "5", New: "unlimited"},
 		{Key: "apps[3].webhooks[0].url", Old: "https://h.test"},
-		{Key: "channels", Old: "(set)", New: "(set) (changed)"},
+		{Key: "channels[0].allow", Old: "one", New: "two"},
+		{Key: "dashboards", Old: "(set)", New: "(set) (changed)"},
 	}
 	got := config.Diff(old, new)
 	got = slices.DeleteFunc(got, func(c config.Change) bool {

@@ -41,7 +41,7 @@ func Load(o Options) (*Config, error) {
 		l.environ[name] = value
 	}
 	l.dotenv = readDotenv(o.Dir, l.environ, &l.faults)
-	l.config = &Config{sources: map[string]Source{}}
+	l.config = &Config{sources: map[string]Source{}, spots: map[string]spots{}}
 	root := reflect.ValueOf(l.config).Elem()
 	setDefaults(root, l.fields)
 	l.readFile(root)
@@ -101,7 +101,7 @@ func (l *loader) readFile(root reflect.Value) {
 	if n == nil {
 		return
 	}
-	d := decoder{file: name, sources: l.config.sources, faults: &l.faults}
+	d := decoder{file: name, sources: l.config.sources, spots: l.config.spots, faults: &l.faults}
 	switch n.kind {
 	case nullNode, badNode:
 	case mapNode:

@@ -25,7 +25,7 @@ func TestEmptyFileMeansDefaults(t *testing.T) {
 				t.Errorf("%q: %s is %q, not %q", text, s.Key, s.Value, want.Value)
 			}
 		}
-		if len(c.Apps()) != 0 || c.DefaultApp() != nil || c.Channels.Set() {
+		if len(c.Apps()) != 0 || c.DefaultApp() != nil || c.ChannelsSet() {
 			t.Errorf("%q: something is set", text)
 		}
 	}
@@ -276,19 +276,18 @@ func TestPortSetByKubernetesIsIgnored(t *testing.T) {
 }
 
 func TestLaterSectionsAreKnownAndWarnedOf(t *testing.T) {
-	c := load(t, `channels:
-  - {name: "user.{userId}", allow: "user.id == userId"}
+	c := load(t, `channels: []
+
 dashboards: {any: [thing]}
 queues: {default: 1}
 cluster: {driver: redis}
 queue_connection: sync
 `, "BELFRY_LISTN=:1", "BELFRY_SERVICE_HOST=10.0.0.1", "QUEUE_CONNECTION=sync", "BELFRY_CORS_ORIGINS=https://a.test")
-	if !c.Channels.Set() || !c.Cluster.Set() {
+	if !c.ChannelsSet() || !c.Cluster.Set() {
 		t.Error("sections are not kept")
 	}
 	want := []string{
 		"env BELFRY_CORS_ORIGINS: cors_origins is read but not used yet: it is for application HTTP, which this version does not have",
-		"belfry.yaml:2: channels is read but not used yet: it is for channel authorization, which this version does not have",
 		"belfry.yaml:3: dashboards is read but not used yet: it is for dashboards, which this version does not have",
 		"belfry.yaml:4: queues is read but not used yet: it is for queues, which this version does not have",
 		"belfry.yaml:5: cluster is read but not used yet: it is for the cluster, which this version does not have",

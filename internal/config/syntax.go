@@ -35,6 +35,8 @@ type node struct {
 	text         string // of a scalar, as typed; quotes and escapes resolved
 	quoted       bool   // the scalar stood in quotes
 	expanded     bool   // the scalar held ${VAR}, so its text may be a secret
+	origin       string // of a scalar, as it stands in the file, white space before it included
+	block        bool   // the scalar stands in the lines below its | or >
 	items        []*node
 	entries      []entry
 }
@@ -192,15 +194,20 @@ func (r *reader) node(n ast.Node, path string, depth int) *node {
 	case *ast.StringNode:
 		out.text = n.Value
 		out.quoted = strings.Contains(n.Token.Type.String(), "Quote")
+		out.origin = n.Token.Origin
 		return r.scalar(out, path)
 	case *ast.LiteralNode:
 		out.quoted = true
+		out.block = true
 		if n.Value != nil {
 			out.text = n.Value.Value
+			if t := n.Value.Token; t != nil {
+				out.origin = t.Origin
+			}
 		}
 		return r.scalar(out, path)
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		out.text = n.GetToken().Value
+		out.text, out.origin = n.GetToken().Value, n.GetToken().Origin
 		return r.scalar(out, path)
 	case *ast.SequenceNode:
 		out.kind = listNode
