@@ -1,6 +1,7 @@
 package riverqueue_test
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,7 +13,13 @@ import (
 	"github.com/belfryhq/belfry/test/services"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childURL) != "" {
+		child()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // open makes a migrated database.
 func open(t testing.TB, cfg store.Config) queuetest.Place {
