@@ -16,7 +16,10 @@ import (
 // run runs a server on free ports until the test ends.
 func run(t testing.TB, cfg server.Config) *server.Server {
 	t.Helper()
-	cfg.Listen, cfg.DataDir = "127.0.0.1:0", t.TempDir()
+	cfg.Listen = "127.0.0.1:0"
+	if cfg.DataDir == "" {
+		cfg.DataDir = t.TempDir()
+	}
 	if cfg.MetricsListen == "" {
 		cfg.MetricsListen = "127.0.0.1:0"
 	}
