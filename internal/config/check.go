@@ -21,6 +21,7 @@ func check(c *Config, faults *faults) {
 	k.tls()
 	k.pusher()
 	k.apps()
+	k.issuers()
 }
 
 // fault tells of the setting at path, where its value or what holds it stands.

@@ -76,6 +76,11 @@ type Config struct {
 	Channels []ChannelRule `yaml:"channels" live:"true"`
 	// Who else decides on channels, and how often one may ask.
 	Authorization Authorization `yaml:"authorization"`
+	// Applications, or their identity providers, whose JWTs count as bearer
+	// tokens.
+	JWT []JWTIssuer `yaml:"jwt"`
+	// Sessions of people who sign in here.
+	Session SignIn `yaml:"session"`
 	// Live dashboards.
 	Dashboards Section `yaml:"dashboards" live:"true" later:"dashboards" example:"[]"`
 	// Job queues by name.
