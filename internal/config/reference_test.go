@@ -311,7 +311,7 @@ func (w *writer) keys(owner reflect.Type, fields []field, indent, lead string) {
 		}
 		switch {
 		case f.below == nil || f.key == "secrets":
-			w.line("#%s%s: %s", begin, f.key, f.sampleValue())
+			w.line("%s", strings.TrimRight(fmt.Sprintf("#%s%s: %s", begin, f.key, f.sampleValue()), " "))
 		case f.list():
 			w.line("#%s%s:", begin, f.key)
 			w.keys(f.typ.Elem(), f.below, indent+"    ", indent+"  - ")
