@@ -10,6 +10,25 @@ const executablePath = process.env.BELFRY_CHROMIUM ?? '/usr/bin/chromium'
 /** Where screenshots go; not committed. */
 export const screenshots = fileURLToPath(new URL('../../../screenshots/', import.meta.url))
 
+const args = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/**
+ * Starts a browser for a whole file of tests; each takes a context of its own,
+ * which shares no cookies with the others.
+ */
+export async function launchBrowser() {
+  await mkdir(screenshots, { recursive: true })
+  return chromium.launch({ executablePath, headless: true, args })
+}
+
 /**
  * Opens a browser with a profile of its own that is gone afterwards.
  *
@@ -21,15 +40,7 @@ export async function openBrowser(options = {}) {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath,
     headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
+    args,
     ...options,
   })
   return {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { disabled, full, plain, tiny } from './apps.js'
 
 /** The program under test; BELFRY_BIN names another build. */
@@ -19,6 +20,7 @@ export class Server {
   metricsPort = 0
   #folder = ''
   #log = ''
+  #head = ''
   /** @type {import('node:child_process').ChildProcess | undefined} */
   #process
 
@@ -49,22 +51,43 @@ export class Server {
     return server
   }
 
-  /** Starts the process again, on the same ports and data. */
-  async begin() {
-    const child = spawn(program, ['serve', '--config', join(this.#folder, 'belfry.yaml')], {
+  /** The first that the process wrote since it was last started. */
+  get greeting() {
+    return this.#head
+  }
+
+  /** Where and with which settings the process and the commands run. */
+  get #place() {
+    return {
       cwd: this.#folder,
       env: {
         PATH: process.env.PATH,
         HOME: this.#folder,
+        BELFRY_CONFIG: join(this.#folder, 'belfry.yaml'),
         BELFRY_LISTEN: `${this.host}:${this.port}`,
         BELFRY_METRICS_LISTEN: `${this.host}:${this.metricsPort}`,
         BELFRY_DATA_DIR: join(this.#folder, 'data'),
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    }
+  }
+
+  /**
+   * Runs a command of the program beside the server, and gives what it prints.
+   *
+   * @param {string[]} args
+   */
+  async run(...args) {
+    return (await promisify(execFile)(program, args, this.#place)).stdout
+  }
+
+  /** Starts the process again, on the same ports and data. */
+  async begin() {
+    const child = spawn(program, ['serve'], { ...this.#place, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#process = child
+    this.#head = ''
     const log = (/** @type {Buffer} */ chunk) => {
       this.#log = (this.#log + chunk).slice(-20_000)
+      this.#head = (this.#head + chunk).slice(0, 20_000)
     }
     child.stdout.on('data', log)
     child.stderr.on('data', log)
