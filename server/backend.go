@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/appstore"
@@ -44,6 +45,9 @@ type BackendConfig struct {
 	Queues []Queue
 	// Issuers are whose JWTs count.
 	Issuers []Issuer
+	// SessionIdle and SessionLifetime end a browser's session; default two hours
+	// and 30 days. LoginDelay bounds the pause after wrong passwords; default 30 s.
+	SessionIdle, SessionLifetime, LoginDelay time.Duration
 	// Apps are the configuration's and AppOrigin says where one is configured,
 	// for a process without a server; a Server has its own.
 	Apps      []*belfry.App
@@ -147,7 +151,8 @@ func OpenBackend(cfg BackendConfig, links Links) (*Backend, error) {
 }
 
 func (b *Backend) open(links Links) (err error) {
-	b.Identity, err = identity.New(identity.Config{DB: b.DB, Logger: b.log, Issuers: b.cfg.Issuers, Changed: links.Changed})
+	b.Identity, err = identity.New(identity.Config{DB: b.DB, Logger: b.log, Issuers: b.cfg.Issuers, Changed: links.Changed,
+		SessionIdle: b.cfg.SessionIdle, SessionLifetime: b.cfg.SessionLifetime, LoginDelay: b.cfg.LoginDelay})
 	if err != nil {
 		return err
 	}

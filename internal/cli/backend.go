@@ -125,6 +125,8 @@ func backendConfig(cfg *config.Config) server.BackendConfig {
 		Apps:        configuredApps(cfg),
 		AppOrigin:   origins(cfg),
 		Own:         ownAddresses(cfg),
+		Issuers:     cfg.Issuers(),
+		SessionIdle: cfg.Session.Idle, SessionLifetime: cfg.Session.Lifetime, LoginDelay: cfg.Session.LoginDelay,
 	}
 	// REVERB_APP_* are other names of PUSHER_APP_*.
 	b.Target = server.Target{AppID: cfg.Pusher.AppID, Key: cfg.Pusher.Key, Secret: cfg.Pusher.Secret}
