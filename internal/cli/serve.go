@@ -75,6 +75,9 @@ func (c *serve) run(cmd *cobra.Command, _ []string) error {
 		log.Warn(w)
 	}
 	settings := serverConfig(cfg)
+	if settings.Rules, err = channelRules(cfg); err != nil {
+		return err
+	}
 	settings.Settings = newLive(options, cfg)
 	settings.NoWorkers, _ = cmd.Flags().GetBool("no-workers")
 	settings.Version = c.Version
@@ -189,6 +192,11 @@ func serverConfig(cfg *config.Config) server.Config {
 		ConfigFile:          cfg.File(),
 		Backend:             backendConfig(cfg),
 		CORSOrigins:         cfg.CORSOrigins,
+		Authorization: server.Authorization{
+			ChannelURL: cfg.Authorization.URL,
+			UserURL:    cfg.Authorization.UserURL,
+			PerMinute:  cfg.Authorization.PerMinute,
+		},
 	}
 	if s.MetricsListen == "" {
 		s.MetricsListen = "off"
