@@ -115,8 +115,9 @@ func group(use, short string, colon bool, commands ...*cobra.Command) *cobra.Com
 			return &usageError{}
 		},
 	}
+	g.Annotations = map[string]string{groupKey: "yes"}
 	if colon {
-		g.Annotations = map[string]string{colonKey: "yes"}
+		g.Annotations[colonKey] = "yes"
 	}
 	g.AddCommand(commands...)
 	return g

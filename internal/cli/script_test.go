@@ -30,9 +30,13 @@ func TestMain(m *testing.M) {
 	})
 }
 
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "script", nil) }
+
+// runScripts runs the scripts of a folder of testdata. backend, when given, sets
+// a script's variables.
+func runScripts(t *testing.T, folder string, backend func(env *testscript.Env)) {
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+		Dir: filepath.Join("testdata", folder),
 		Setup: func(env *testscript.Env) error {
 			// $WORK may be too long for a socket's path.
 			dir, err := os.MkdirTemp("", "b")
@@ -41,23 +45,34 @@ func TestScripts(t *testing.T) {
 			}
 			env.Defer(func() { os.RemoveAll(dir) })
 			env.Values["tail"] = new(*tailer)
+			env.Values["target"] = new(*targetServer)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second under -race
 			env.Setenv("DATA", dir)
 			env.Setenv("BELFRY_LISTEN", "127.0.0.1:0")
 			env.Setenv("BELFRY_METRICS_LISTEN", "127.0.0.1:0")
+			if backend != nil {
+				backend(env)
+			}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"running": waitRunning,
-			"gone":    waitGone,
-			"tail":    tail,
-			"signal":  signal,
-			"connect": connect,
-			"drains":  waitDraining,
-			"publish": publish,
-			"taken":   takePort,
-			"exits":   exits,
-			"mode":    mode,
+			"running":  waitRunning,
+			"gone":     waitGone,
+			"tail":     tail,
+			"signal":   signal,
+			"connect":  connect,
+			"drains":   waitDraining,
+			"publish":  publish,
+			"taken":    takePort,
+			"exits":    exits,
+			"mode":     mode,
+			"remember": remember,
+			"await":    await,
+			"defer":    deferCommand,
+			"kill9":    kill9,
+			"target":   startTarget,
+			"asked":    waitAsked,
+			"answer":   answerTarget,
 		},
 	})
 }

@@ -10,6 +10,9 @@ import (
 // colonKey annotates a group whose commands are written with a colon.
 const colonKey = "colon"
 
+// groupKey annotates a command that only holds others.
+const groupKey = "group"
+
 // unifySpelling makes "app list" of "app:list" wherever that names a command,
 // so that both spellings are the same for every command. Only the command's
 // own place is looked at: arguments may hold colons.
@@ -102,7 +105,7 @@ func leaves(cmd *cobra.Command) []*cobra.Command {
 		if !c.IsAvailableCommand() {
 			continue
 		}
-		if c.Annotations[colonKey] == "" {
+		if c.Annotations[groupKey] == "" {
 			all = append(all, c)
 		}
 		all = append(all, leaves(c)...)

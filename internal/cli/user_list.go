@@ -38,6 +38,9 @@ func (c *userList) run(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	if c.json {
+		if list == nil {
+			list = []identity.Account{}
+		}
 		return printJSON(c.Stdout, list)
 	}
 	if len(list) == 0 {

@@ -17,6 +17,9 @@ import (
 // look is how often a start or stop looks at what became of it.
 const look = 25 * time.Millisecond
 
+// steady is how long workers must be ready to count as started.
+const steady = 200 * time.Millisecond
+
 // Starter starts supervisors.
 type Starter struct {
 	// Dir is the data folder, as an absolute path; made when it is not there.
@@ -121,6 +124,7 @@ func (s Starter) spawn(ctx context.Context) (*Report, error) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
+	var healthy time.Time // since when
 	r, err := await(ctx, s.Dir, func(r *Report) bool {
 		select {
 		case <-ended:
@@ -130,7 +134,12 @@ func (s Starter) spawn(ctx context.Context) (*Report, error) {
 		if r.Standing == Starting || r.Standing == None || r.PID != cmd.Process.Pid {
 			return false
 		}
-		return r.Healthy() || firstExit(r) != nil
+		if !r.Healthy() {
+			healthy = time.Time{}
+		} else if healthy.IsZero() {
+			healthy = time.Now()
+		}
+		return firstExit(r) != nil || !healthy.IsZero() && time.Since(healthy) >= steady
 	})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return r, err
