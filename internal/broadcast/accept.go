@@ -89,7 +89,7 @@ func lanes(e belfry.Event) []string {
 func (b *Broadcaster) checkHow(how How) error {
 	switch {
 	case how.Queue != "" && !validQueue(how.Queue):
-		return belfry.Errorf(belfry.CodeInvalid, "queue: %q is not a queue's name: use 1 to 64 letters, digits and _-.: only", clip(how.Queue))
+		return belfry.Errorf(belfry.CodeInvalid, "queue: %q is not a queue's name: use 1 to 100 letters, digits and _-.: only", clip(how.Queue))
 	case how.Delay < 0 || how.Delay > longest:
 		return belfry.Errorf(belfry.CodeInvalid, "delay: %s is out of range: use 0s to %s", how.Delay, longest)
 	case how.Tries < 0 || how.Tries > 1000:
@@ -105,7 +105,7 @@ func (b *Broadcaster) checkHow(how How) error {
 }
 
 func validQueue(name string) bool {
-	if len(name) > 64 {
+	if len(name) > 100 {
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool {
@@ -114,25 +114,22 @@ func validQueue(name string) bool {
 }
 
 func (b *Broadcaster) enqueue(ctx context.Context, tx *store.Tx, e belfry.Event, job belfry.Job) error {
-	// Before the job is kept: its first try may begin before Enqueue returns.
-	kept := func() { b.count.accepted.Add(1) }
-	steps := []Step{{What: StepAccepted}, {What: StepQueued, Queue: job.Queue, RunAt: job.RunAt}}
-	if tx == nil {
-		b.traces.add(e, steps...)
-	}
 	if _, err := b.cfg.Queue.Enqueue(ctx, tx, job); err != nil {
-		b.traces.forget(e.ID)
 		return wrap("queue the event", err)
 	}
 	if tx == nil {
-		kept()
-		return nil
+		b.kept(e, job)
+	} else {
+		tx.AfterCommit(func() { b.kept(e, job) })
 	}
-	tx.AfterCommit(func() {
-		kept()
-		b.traces.insert(e, steps...)
-	})
 	return nil
+}
+
+// kept counts and remembers an event that is in the queue. A worker may have
+// sent it already.
+func (b *Broadcaster) kept(e belfry.Event, job belfry.Job) {
+	b.count.accepted.Add(1)
+	b.traces.insert(e, Step{What: StepAccepted}, Step{What: StepQueued, Queue: job.Queue, RunAt: job.RunAt})
 }
 
 // Request is an event that somebody outside hands over.
@@ -186,25 +183,14 @@ func (b *Broadcaster) accept(ctx context.Context, r Request) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
-	answer := Accepted{ID: e.ID, Status: "queued"}
 	if r.Key == "" {
-		return answer, b.enqueue(ctx, nil, e, job)
+		return Accepted{ID: e.ID, Status: "queued"}, b.enqueue(ctx, nil, e, job)
 	}
-	err = b.db().Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		held, err := b.claim(ctx, tx, r, answer.ID, &answer)
-		if err != nil {
-			return err
-		}
-		if held != nil {
-			answer = *held
-			return nil
-		}
-		return b.enqueue(ctx, tx, e, job)
-	})
-	if err != nil {
+	into := &entry{request: r, event: e, job: job}
+	if err := b.commits.keep(ctx, into); err != nil {
 		return Accepted{}, err
 	}
-	return answer, nil
+	return into.answer, nil
 }
 
 // acceptNow sends an event at once. With a key, its id is kept first: when the

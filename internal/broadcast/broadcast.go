@@ -60,6 +60,7 @@ type Broadcaster struct {
 	log     *slog.Logger
 	line    *line    // nil but for a Batcher
 	circuit *circuit // nil but for a Remote
+	commits committer
 	traces  traces
 	count   counters
 
@@ -81,6 +82,7 @@ func New(cfg Config) *Broadcaster {
 	cfg.KeysFor = cmp.Or(cfg.KeysFor, 24*time.Hour)
 	b := &Broadcaster{cfg: cfg, log: cfg.Logger, condition: map[string]Condition{}}
 	b.traces = traces{most: cmp.Or(cfg.Traces, 10_000), window: cmp.Or(cfg.TracesFor, time.Hour), now: cfg.Now}
+	b.commits.commit = b.commit
 	b.condition["occupied"] = b.occupied
 	for name, c := range cfg.Conditions {
 		b.condition[name] = c

@@ -83,16 +83,29 @@ func (r remote) Batch() int   { return r.batch }
 
 // shelf keeps jobs as a queue would: with a transaction, when that commits.
 type shelf struct {
+	refuse func(job belfry.Job) error // may be nil
+	began  chan struct{}              // may be nil: gets a value when a call begins, which then waits for hold
+	hold   chan struct{}
+
 	mu   sync.Mutex // guards jobs and err
 	jobs []belfry.Job
 	err  error
 }
 
 func (s *shelf) Enqueue(_ context.Context, tx *store.Tx, jobs ...belfry.Job) ([]string, error) {
+	if s.began != nil {
+		s.began <- struct{}{}
+		<-s.hold
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return nil, s.err
+	}
+	for _, job := range jobs {
+		if s.refuse != nil && s.refuse(job) != nil {
+			return nil, s.refuse(job)
+		}
 	}
 	ids := make([]string, len(jobs))
 	for i := range jobs {

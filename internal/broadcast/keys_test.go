@@ -2,6 +2,7 @@ package broadcast_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -177,4 +178,69 @@ func TestKeysAreChecked(t *testing.T) {
 	}
 	_, err := b.Accept(t.Context(), request("k", `1`)) // no database
 	mustCode(t, err, belfry.CodeUnavailable)
+}
+
+func TestKeyedEventsShareACommit(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *store.DB) {
+		kept := &shelf{began: make(chan struct{}, 100), hold: make(chan struct{})}
+		kept.refuse = func(job belfry.Job) error {
+			if job.Queue == "bad" {
+				return belfry.Errorf(belfry.CodeInvalid, "refused by the queue")
+			}
+			return nil
+		}
+		b := newBroadcaster(&fake{}, withQueue(kept), func(c *broadcast.Config) { c.DB = db })
+		var wg sync.WaitGroup
+		errs := make([]error, 6)
+		accept := func(ctx context.Context, i int, key, queue string) {
+			r := request(key, `1`)
+			r.How.Queue = queue
+			r.Event.Name = key
+			wg.Go(func() { _, errs[i] = b.Accept(ctx, r) })
+		}
+		accept(t.Context(), 0, "z first", "")
+		<-kept.began // its commit is under way, the others wait behind it
+		ctx, cancel := context.WithCancel(t.Context())
+		for i, key := range []string{"y", "x", "w", "v"} {
+			accept(t.Context(), i+1, key, map[string]string{"w": "bad"}[key])
+		}
+		accept(ctx, 5, "gone", "")
+		cancel()
+		close(kept.hold)
+		wg.Wait()
+		for i, err := range errs {
+			switch i {
+			case 3:
+				mustCode(t, err, belfry.CodeInvalid)
+			case 5:
+				if err != nil && !errors.Is(err, context.Canceled) {
+					t.Errorf("given up: %v", err)
+				}
+			default:
+				if err != nil {
+					t.Errorf("event %d: %v", i, err)
+				}
+			}
+		}
+		names := map[string]bool{}
+		for _, job := range kept.kept() {
+			var e belfry.Event
+			if err := json.Unmarshal(job.Payload, &e); err != nil {
+				t.Fatal(err)
+			}
+			names[e.Name] = true
+		}
+		for _, key := range []string{"z first", "y", "x", "v"} {
+			if !names[key] {
+				t.Errorf("%s is not kept", key)
+			}
+		}
+		if names["w"] || names["gone"] && errs[5] != nil {
+			t.Errorf("kept %v, errors %v", names, errs)
+		}
+		// The refused one's key is free.
+		if got, err := b.Accept(t.Context(), request("w", `2`)); err != nil || got.Replayed {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
 }

@@ -57,17 +57,17 @@ func TestALimitLoweredLaterDoesNotFailAnEvent(t *testing.T) {
 }
 
 func TestSkippedEventsAreDone(t *testing.T) {
-	now := newClock()
 	say := false
+	start := newClock().Now()
 	for name, c := range map[string]struct {
 		e    belfry.Event
 		says string
 	}{
-		"expired":   {belfry.Event{Name: "e", Channels: []string{"a"}, Expires: now.Now().Add(time.Second)}, "expired"},
+		"expired":   {belfry.Event{Name: "e", Channels: []string{"a"}, Expires: start.Add(time.Second)}, "expired"},
 		"condition": {belfry.Event{Name: "e", Channels: []string{"a"}, Condition: "ask"}, "condition"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, kept := &fake{}, &shelf{}
+			d, kept, now := &fake{}, &shelf{}, newClock()
 			b := newBroadcaster(d, withQueue(kept), func(cfg *broadcast.Config) {
 				cfg.Now = now.Now
 				cfg.Conditions = map[string]broadcast.Condition{"ask": func(context.Context, belfry.Event) (bool, error) { return say, nil }}

@@ -164,9 +164,3 @@ func (m *traces) find(id string) (Trace, bool) {
 	found.Steps = slices.Clone(t.Steps)
 	return found, true
 }
-
-func (m *traces) forget(id string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.byID, id)
-}
