@@ -14,3 +14,5 @@ fuzz pusher FuzzJSON
 fuzz pusher FuzzParseEvent
 fuzz internal/api FuzzBodies
 fuzz internal/config FuzzFile
+fuzz internal/web FuzzEvents
+fuzz internal/queue/asynqqueue FuzzMessage
