@@ -1,19 +1,15 @@
 package authz
 
-import (
-	"sync"
-	"time"
-)
+import "sync"
 
-// Bounds of what is remembered of encrypted channels.
-const (
-	recentMost = 32_768
-	recentFor  = 10 * time.Minute
-)
+// recentMost bounds what is remembered of encrypted channels, some 200 bytes
+// each.
+const recentMost = 32_768
 
 // recent remembers to whom encrypted channels were opened, since their answers
-// carry no token. The oldest goes first when there are too many; what is
-// forgotten or was answered by another server has no known user.
+// carry no token. The oldest goes first when there are too many, and no earlier:
+// a client may subscribe long after it got its answer. What is forgotten or was
+// answered by another server has no known user.
 type recent struct {
 	mu    sync.Mutex // guards all below
 	of    map[place]principal
@@ -42,9 +38,9 @@ func (r *recent) add(app, socket, channel string, p principal) {
 	r.of[at] = p
 }
 
-func (r *recent) find(app, socket, channel string, now time.Time) (principal, bool) {
+func (r *recent) find(app, socket, channel string) (principal, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p, ok := r.of[place{app, socket, channel}]
-	return p, ok && now.Sub(p.issued) <= recentFor
+	return p, ok
 }

@@ -106,12 +106,12 @@ func cutPart(b []byte) (part string, rest []byte, ok bool) {
 // session of the token in it, when Belfry made that for exactly this app, socket
 // and channel. ok is false for any other data, such as an application's own.
 // An expired token counts too: its expiry concerns replay alone. On encrypted
-// channels, which carry no token, it is what this Authorizer answered in the
-// last minutes. It is safe for concurrent use and does not block.
+// channels, which carry no token, it is whom this Authorizer answered, as far as
+// it remembers. It is safe for concurrent use and does not block.
 func (a *Authorizer) Principal(app, socketID, channel, channelData string) (userID, sessionID string, issued time.Time, ok bool) {
 	var p principal
 	if pusher.KindOf(channel).Is(pusher.Encrypted) {
-		p, ok = a.recent.find(app, socketID, channel, a.now())
+		p, ok = a.recent.find(app, socketID, channel)
 	} else if token := tokenOf(channelData); token != "" {
 		p, ok = a.open(app, socketID, channel, token)
 	}

@@ -34,7 +34,7 @@ func (c *Client) mayJoin(req pusher.Subscribe) (seat *pusher.Member, who *Princi
 	if refusal != nil {
 		return nil, nil, refusal
 	}
-	if signed {
+	if signed || kind.Is(pusher.Encrypted) { // what an encrypted channel brings does not count
 		who = c.principal(req.Channel, req.ChannelData)
 	}
 	if kind.Is(pusher.Presence) {

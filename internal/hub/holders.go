@@ -84,9 +84,11 @@ func (hs *holders) user(user string) (all []hold, as []Principal) {
 }
 
 // principal asks whom a signed answer stands for; nil for nobody that is known.
+// The answer for an encrypted channel has no data that could say so: whoever
+// gave it remembers.
 func (c *Client) principal(channel, data string) *Principal {
 	ask := c.hub.cfg.Principal
-	if ask == nil || data == "" {
+	if ask == nil || data == "" && !pusher.KindOf(channel).Is(pusher.Encrypted) {
 		return nil
 	}
 	if p, ok := ask(c.app.settings.Load(), c.id.String(), channel, data); ok {

@@ -30,6 +30,9 @@ func newHeld() *held {
 			if channel == "" {
 				return hub.Principal{User: w.signed}, w.signed != ""
 			}
+			if pusher.KindOf(channel).Is(pusher.Encrypted) {
+				return hub.Principal{User: "secretive"}, data == ""
+			}
 			kind, rest, found := strings.Cut(strings.Trim(data, `{}"`), ":")
 			user, _, _ := strings.Cut(rest, ";")
 			return hub.Principal{User: user, Doubtful: kind == "doubt"}, found && (kind == "who" || kind == "doubt")
@@ -47,6 +50,17 @@ func (w *held) join(t *testing.T, channel, data string) *hubtest.Conn {
 	c.SubscribeAs(key, secret, channel, data)
 	c.Expect(pusher.EventSucceeded)
 	return c
+}
+
+func TestEncryptedChannelsAreRevokedToo(t *testing.T) {
+	w := newHeld()
+	c := w.join(t, "private-encrypted-vault", "")
+	if n := w.Revoke("secretive", func(h hub.Holding) bool { return h.Channel == "private-encrypted-vault" }); n != 1 {
+		t.Errorf("%d connections closed, want 1", n)
+	}
+	if code, _ := c.Closed(); code != pusher.CloseReconnect {
+		t.Errorf("closed with %d", code)
+	}
 }
 
 func TestRevokeEndsDeliveryAndClosesWith4200(t *testing.T) {
