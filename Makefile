@@ -2,6 +2,7 @@
 # make test   install what the tests need and run all of them
 # make lint   formatting, vet, static checks, types
 # make build  bin/belfry
+# make dist   dist/: the program for Linux, macOS and Windows, with checksums
 
 GO      ?= go
 ADDRESS ?= 127.0.0.1:6001
@@ -12,13 +13,16 @@ FUZZ    ?= 30s
 PAGES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print)
 NPM   := npm --no-audit --no-fund --loglevel=error
 
-.PHONY: run build test lint fuzz go-test client-test deps generate clean
+.PHONY: run build dist test lint fuzz go-test client-test deps generate clean
 
 run: build
 	bin/belfry serve --listen $(ADDRESS) --show-secret
 
 build: ui/dist/index.html
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/belfry ./cmd/belfry
+
+dist: ui/dist/index.html
+	scripts/dist.sh $(VERSION)
 
 ui/dist/index.html: $(PAGES)
 	cd ui && { [ node_modules/.package-lock.json -nt package-lock.json ] || $(NPM) ci; } && $(NPM) run build
