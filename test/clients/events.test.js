@@ -32,9 +32,10 @@ after(async () => {
  *
  * @param {unknown} body a string goes as it is
  * @param {Record<string, string>} [headers]
+ * @param {Server} [to]
  */
-async function post(body, headers = {}) {
-  const response = await fetch(`${server.url}/api/events`, {
+async function post(body, headers = {}, to = server) {
+  const response = await fetch(`${to.url}/api/events`, {
     method: 'POST',
     headers: {
       Authorization: `Bearer ${token}`,
@@ -56,6 +57,49 @@ test('an event posted to /api/events reaches a browser through queue and worker'
   assert.equal(answer.body.status, 'queued')
   assert.ok(answer.body.id)
   assert.deepEqual((await page.heard(channel, 'order.shipped')).data, data)
+})
+
+test('the same with the worker in another process', async t => {
+  const alone = await Server.start({ args: ['--no-workers'] })
+  t.after(() => alone.stop())
+  const person = await addPerson(alone, 'sender@example.com', { password: 'password of a sender' })
+  const headers = { Authorization: `Bearer ${await addToken(alone, person, 'events')}` }
+  const page = await Application.open(t, browser, alone, full, { person })
+  const channel = `private-user.${person.id}`
+  await page.subscribe('private', `user.${person.id}`)
+  const data = { n: 1 }
+  const early = await post({ event: 'early', channels: [channel], data }, headers, alone)
+  assert.equal(early.status, 202)
+  alone.beside(t, 'broadcast:start', '--queue=default')
+  assert.deepEqual((await page.heard(channel, 'early')).data, data)
+  const sent = Date.now()
+  await post({ event: 'late', channels: [channel], data }, headers, alone)
+  const { at } = await page.heard(channel, 'late')
+  assert.ok(at - sent < 1000, `the worker was woken after ${at - sent} ms`)
+})
+
+test('the same with another Belfry as the Pusher target', async t => {
+  const sender = await Server.start({
+    apps: [],
+    env: {
+      BROADCAST_CONNECTION: 'pusher',
+      PUSHER_APP_ID: full.id,
+      PUSHER_APP_KEY: full.key,
+      PUSHER_APP_SECRET: full.secret,
+      PUSHER_HOST: server.host,
+      PUSHER_PORT: String(server.port),
+      PUSHER_SCHEME: 'http',
+    },
+  })
+  t.after(() => sender.stop())
+  const other = await addPerson(sender, 'sender@example.com', { password: 'password of a sender' })
+  const headers = { Authorization: `Bearer ${await addToken(sender, other, 'events')}` }
+  const page = await Application.open(t, browser, server, full, { person })
+  const channel = `private-user.${person.id}`
+  await page.subscribe('private', `user.${person.id}`)
+  const answer = await post({ event: 'far', channels: [channel], data: { n: 1 } }, headers, sender)
+  assert.equal(answer.status, 202, JSON.stringify(answer.body))
+  assert.deepEqual((await page.heard(channel, 'far')).data, { n: 1 })
 })
 
 test('with_id puts the event’s id into its data', async t => {

@@ -21,6 +21,10 @@ export class Server {
   #folder = ''
   #log = ''
   #head = ''
+  /** @type {string[]} */
+  #args = []
+  /** @type {Record<string, string>} */
+  #env = {}
   /** @type {import('node:child_process').ChildProcess | undefined} */
   #process
 
@@ -32,11 +36,19 @@ export class Server {
   /**
    * Starts a server and waits until it is ready.
    *
-   * @param {{apps?: import('./apps.js').App[], config?: Record<string, unknown>}} [options]
-   *   config: further keys of belfry.yaml
+   * @param {{apps?: import('./apps.js').App[], config?: Record<string, unknown>,
+   *   args?: string[], env?: Record<string, string>}} [options]
+   *   config: further keys of belfry.yaml; args: of serve; env: for commands too
    */
-  static async start({ apps = [full, plain, disabled, tiny], config = {} } = {}) {
+  static async start({
+    apps = [full, plain, disabled, tiny],
+    config = {},
+    args = [],
+    env = {},
+  } = {}) {
     const server = new Server()
+    server.#args = args
+    server.#env = env
     server.#folder = await mkdtemp(join(tmpdir(), 'belfry-clients-'))
     ;[server.port, server.metricsPort] = await freePorts()
     // JSON is YAML too.
@@ -67,6 +79,7 @@ export class Server {
         BELFRY_LISTEN: `${this.host}:${this.port}`,
         BELFRY_METRICS_LISTEN: `${this.host}:${this.metricsPort}`,
         BELFRY_DATA_DIR: join(this.#folder, 'data'),
+        ...this.#env,
       },
     }
   }
@@ -80,9 +93,23 @@ export class Server {
     return (await promisify(execFile)(program, args, this.#place)).stdout
   }
 
+  /**
+   * Keeps a command of the program running beside the server until the test ends.
+   *
+   * @param {import('node:test').TestContext} t
+   * @param {string[]} args
+   */
+  beside(t, ...args) {
+    const child = spawn(program, args, { ...this.#place, stdio: 'ignore' })
+    t.after(() => stop(child))
+  }
+
   /** Starts the process again, on the same ports and data. */
   async begin() {
-    const child = spawn(program, ['serve'], { ...this.#place, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, ['serve', ...this.#args], {
+      ...this.#place,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#process = child
     this.#head = ''
     const log = (/** @type {Buffer} */ chunk) => {
@@ -115,13 +142,7 @@ export class Server {
    * @param {NodeJS.Signals} [signal]
    */
   async end(signal = 'SIGTERM') {
-    const child = this.#process
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, 'exit')
-    child.kill(signal)
-    const timer = setTimeout(() => child.kill('SIGKILL'), 40_000)
-    await gone
-    clearTimeout(timer)
+    if (this.#process) await stop(this.#process, signal)
   }
 
   /** Ends the process and removes its data. */
@@ -129,6 +150,21 @@ export class Server {
     await this.end()
     await rm(this.#folder, { recursive: true, force: true })
   }
+}
+
+/**
+ * Sends a process a signal and waits for its end, 40 s at most.
+ *
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {NodeJS.Signals} [signal]
+ */
+async function stop(child, signal = 'SIGTERM') {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill(signal)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 40_000)
+  await gone
+  clearTimeout(timer)
 }
 
 /** Two ports that nobody listens on at the moment. */
