@@ -77,6 +77,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Events != nil {
 		mux.Handle("/api/events", cfg.Events)
 		mux.Handle("/api/events/", cfg.Events)
+		mux.Handle("/api/openapi.json", NewOpenAPI(cfg.Version, PeopleDescribed(), EventsDescribed()))
 	}
 	mux.HandleFunc("/", notFound)
 	return mux
