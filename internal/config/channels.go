@@ -40,6 +40,17 @@ type Authorization struct {
 // one, and opens no channel at all.
 func (c *Config) ChannelsSet() bool { return c.isSet("channels") }
 
+// warnOfRules notes rules that nobody asks, and a list that opens nothing.
+func (l *loader) warnOfRules() {
+	c := l.config
+	switch forwarded := c.Authorization.URL != ""; {
+	case forwarded && len(c.Channels) > 0:
+		l.warnf("%s: the rules of channels are not asked, since authorization.url decides", c.sources["channels"])
+	case !forwarded && c.ChannelsSet() && len(c.Channels) == 0:
+		l.warnf("%s: channels is empty, so nobody may listen to any private, presence or encrypted channel; remove it for the default rules", c.sources["channels"])
+	}
+}
+
 // RuleFault is one thing wrong with a channel rule, as the compiler of rules
 // found it.
 type RuleFault struct {

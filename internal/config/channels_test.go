@@ -51,6 +51,20 @@ authorization: {url: "https://app.test/broadcasting/auth?k=secret", per_minute: 
 	}
 }
 
+func TestRulesThatDoNothingAreWarnedOf(t *testing.T) {
+	for text, want := range map[string]string{
+		"channels: []\n": "belfry.yaml:1: channels is empty, so nobody may listen to any private, presence or encrypted channel; remove it for the default rules",
+		"authorization: {url: 'https://a.test/auth'}\nchannels: [{name: a, allow: true}]\n": "belfry.yaml:2: the rules of channels are not asked, since authorization.url decides",
+		"authorization: {url: 'https://a.test/auth'}\nchannels: []\n":                       "",
+		"channels: [{name: a, allow: true}]\n":                                              "",
+		"":                                                                                  "",
+	} {
+		if got := strings.Join(load(t, text).Warnings(), "\n"); got != want {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+}
+
 func TestChannelRulesHaveAShape(t *testing.T) {
 	dir := folder(t, map[string]string{"belfry.yaml": `channels:
   - name: a

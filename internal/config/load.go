@@ -222,6 +222,7 @@ func (l *loader) warn(root reflect.Value) {
 			l.warnf("%s: %s is read but not used yet: it is for %s, which this version does not have", s, path, f.later)
 		}
 	})
+	l.warnOfRules()
 	names = append(names, "BELFRY_CONFIG")
 	var set []string
 	for name, value := range l.environ {

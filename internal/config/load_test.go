@@ -276,8 +276,8 @@ func TestPortSetByKubernetesIsIgnored(t *testing.T) {
 }
 
 func TestLaterSectionsAreKnownAndWarnedOf(t *testing.T) {
-	c := load(t, `channels: []
-
+	c := load(t, `channels:
+  - {name: "user.{userId}", allow: "user.id == userId"}
 dashboards: {any: [thing]}
 queues: {default: 1}
 cluster: {driver: redis}
