@@ -22,6 +22,7 @@ func check(c *Config, faults *faults) {
 	k.pusher()
 	k.apps()
 	k.issuers()
+	k.queues()
 }
 
 // fault tells of the setting at path, where its value or what holds it stands.

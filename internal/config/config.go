@@ -83,8 +83,12 @@ type Config struct {
 	Session SignIn `yaml:"session"`
 	// Live dashboards.
 	Dashboards Section `yaml:"dashboards" live:"true" later:"dashboards" example:"[]"`
-	// Job queues by name.
-	Queues Section `yaml:"queues" later:"queues" example:"{}"`
+	// The queues that events may name, in the order of their importance: a job
+	// of a later one starts only when none of an earlier one waits. `default`
+	// and `notifications` are always there, last where the list leaves them out.
+	Queues []QueueSettings `yaml:"queues"`
+	// The worker inside the server.
+	Workers Workers `yaml:"workers"`
 	// Several servers as one.
 	Cluster Section `yaml:"cluster" later:"the cluster" example:"{}"`
 

@@ -279,7 +279,6 @@ func TestLaterSectionsAreKnownAndWarnedOf(t *testing.T) {
 	c := load(t, `channels:
   - {name: "user.{userId}", allow: "user.id == userId"}
 dashboards: {any: [thing]}
-queues: {default: 1}
 cluster: {driver: redis}
 queue_connection: sync
 `, "BELFRY_LISTN=:1", "BELFRY_SERVICE_HOST=10.0.0.1", "QUEUE_CONNECTION=sync", "BELFRY_CORS_ORIGINS=https://a.test")
@@ -289,8 +288,7 @@ queue_connection: sync
 	want := []string{
 		"env BELFRY_CORS_ORIGINS: cors_origins is read but not used yet: it is for application HTTP, which this version does not have",
 		"belfry.yaml:3: dashboards is read but not used yet: it is for dashboards, which this version does not have",
-		"belfry.yaml:4: queues is read but not used yet: it is for queues, which this version does not have",
-		"belfry.yaml:5: cluster is read but not used yet: it is for the cluster, which this version does not have",
+		"belfry.yaml:4: cluster is read but not used yet: it is for the cluster, which this version does not have",
 		"the variable BELFRY_LISTN is not a setting; did you mean BELFRY_LISTEN?",
 	}
 	if got := c.Warnings(); !slices.Equal(got, want) {
