@@ -145,8 +145,8 @@ func (s *Server) runApplication(ctx context.Context) error {
 		switch {
 		case err == nil:
 			s.log.Info("the database can be reached")
-			if err := s.openApps(ctx); err != nil {
-				return err
+			if err := s.openApps(ctx); err != nil { // what is served stays; Watch looks again
+				s.log.Error("the apps of the database cannot be taken on", "error", err)
 			}
 		case ctx.Err() != nil:
 			return context.Cause(ctx)

@@ -21,8 +21,10 @@ import (
 
 // backends are what the application side can rest on.
 var backends = map[string]func(t *testing.T) server.BackendConfig{
-	"sqlite":   func(*testing.T) server.BackendConfig { return server.BackendConfig{} },
-	"postgres": func(t *testing.T) server.BackendConfig { return server.BackendConfig{DatabaseURL: services.Postgres(t)} },
+	"sqlite": func(*testing.T) server.BackendConfig { return server.BackendConfig{} },
+	"postgres": func(t *testing.T) server.BackendConfig {
+		return server.BackendConfig{DatabaseURL: services.Postgres(t)}
+	},
 	"redis": func(t *testing.T) server.BackendConfig {
 		return server.BackendConfig{Queue: "redis", Redis: server.Redis{URL: "redis://" + services.Redis(t) + "/0"}}
 	},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"strconv"
@@ -104,8 +105,10 @@ type Backend struct {
 	// one that the broadcaster does not know.
 	EventApps func(id string) *belfry.App
 
-	cfg BackendConfig
-	log *slog.Logger
+	cfg    BackendConfig
+	jobs   queue.Driver
+	log    *slog.Logger
+	served bool // a Server keeps Apps
 }
 
 // Realtime is the hub that the driver "local" publishes to: the server's own,
@@ -142,7 +145,7 @@ func OpenBackend(cfg BackendConfig, links Links) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{DB: db, cfg: cfg, log: cfg.Logger}
+	b := &Backend{DB: db, cfg: cfg, log: cfg.Logger, served: links.ServeApps != nil}
 	b.Apps = appstore.NewRoster(appstore.Open(db, cfg.DataDir), links.ServeApps)
 	if err := b.open(links); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -156,7 +159,7 @@ func (b *Backend) open(links Links) (err error) {
 	if err != nil {
 		return err
 	}
-	jobs, err := b.queueDriver()
+	b.jobs, err = b.queueDriver()
 	if err != nil {
 		return err
 	}
@@ -164,10 +167,10 @@ func (b *Backend) open(links Links) (err error) {
 	for _, q := range b.cfg.Queues {
 		settings[q.Name] = q.Settings
 	}
-	b.Queue = queue.New(queue.Config{DB: b.DB, Driver: jobs, Settings: settings, Version: b.cfg.Version, Logger: b.log, Enqueued: links.Enqueued})
+	b.Queue = queue.New(queue.Config{DB: b.DB, Driver: b.jobs, Settings: settings, Version: b.cfg.Version, Logger: b.log, Enqueued: links.Enqueued})
 	apps := links.App
 	if apps == nil {
-		apps = b.app
+		apps = b.Apps.App
 	}
 	caster, apps, err := b.broadcastDriver(links.Realtime, apps)
 	if err != nil {
@@ -240,20 +243,6 @@ func (b *Backend) broadcastDriver(realtime Realtime, apps func(id string) *belfr
 	}, nil
 }
 
-// app gives an app of the roster, "" the default one.
-func (b *Backend) app(id string) *belfry.App {
-	all, err := b.Apps.All(context.Background())
-	if err != nil {
-		return nil
-	}
-	for _, app := range all {
-		if id == "" || app.ID == id {
-			return app
-		}
-	}
-	return nil
-}
-
 // Prepare reaches the database, brings its schema up to this program's and has
 // the queue make what it needs. It may be called again after an error.
 func (b *Backend) Prepare(ctx context.Context) error {
@@ -264,7 +253,7 @@ func (b *Backend) Prepare(ctx context.Context) error {
 	if len(taken) > 0 {
 		b.log.Info("database migrated", "database", b.DB.String(), "steps", len(taken))
 	}
-	if len(b.cfg.Apps) > 0 {
+	if !b.served {
 		if err := b.Apps.SetFixed(ctx, b.cfg.Apps, b.cfg.AppOrigin); err != nil {
 			return err
 		}
@@ -273,7 +262,13 @@ func (b *Backend) Prepare(ctx context.Context) error {
 }
 
 // Close ends the connections. What uses the backend must have ended.
-func (b *Backend) Close() error { return b.DB.Close() }
+func (b *Backend) Close() error {
+	var err error
+	if c, ok := b.jobs.(io.Closer); ok {
+		err = c.Close()
+	}
+	return errors.Join(err, b.DB.Close())
+}
 
 // nobody is the realtime server of a process that has none.
 type nobody struct{}

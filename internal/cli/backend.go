@@ -21,6 +21,7 @@ import (
 type backend struct {
 	*server.Backend
 	link *server.Link
+	log  *slog.Logger
 	rung chan struct{} // has a value when jobs were enqueued here
 }
 
@@ -39,7 +40,7 @@ func (p *Program) openBackend(ctx context.Context, log *slog.Logger) (*backend, 
 	}
 	settings := backendConfig(cfg)
 	settings.DataDir, settings.Version, settings.Logger = cfg.DataDir, p.Version, log
-	b := &backend{link: server.NewLink(cfg.DataDir), rung: make(chan struct{}, 1)}
+	b := &backend{link: server.NewLink(cfg.DataDir), log: log, rung: make(chan struct{}, 1)}
 	b.Backend, err = server.OpenBackend(settings, server.Links{Realtime: b.link, Enqueued: b.ring})
 	if err != nil {
 		return nil, err
@@ -90,6 +91,7 @@ func (b *backend) Run(ctx context.Context) error {
 	parts := run.NewGroup(ctx)
 	parts.Go("queue", b.Queue.Run)
 	parts.Go("broadcaster", b.Broadcast.Run)
+	parts.Go("apps", func(ctx context.Context) error { return b.Apps.Watch(ctx, b.log) })
 	parts.Go("calls out", func(ctx context.Context) error {
 		for {
 			select {

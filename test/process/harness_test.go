@@ -74,6 +74,8 @@ type host struct {
 	dir           string
 	addr, metrics string
 	http          *http.Client
+	env           []string // further settings
+	serve         []string // further arguments of serve
 
 	cmd    *exec.Cmd
 	stdout *output
@@ -125,6 +127,7 @@ func (h *host) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = h.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "BELFRY_LISTEN=" + h.addr, "BELFRY_METRICS_LISTEN=" + h.metrics}
+	cmd.Env = append(cmd.Env, h.env...)
 	return cmd
 }
 
@@ -144,7 +147,7 @@ func (h *host) run(args ...string) (out string, exit int) {
 // begin starts the server without waiting for it.
 func (h *host) begin() {
 	h.t.Helper()
-	h.cmd, h.stdout, h.log, h.ended = h.command("serve"), newOutput(), newOutput(), make(chan struct{})
+	h.cmd, h.stdout, h.log, h.ended = h.command(append([]string{"serve"}, h.serve...)...), newOutput(), newOutput(), make(chan struct{})
 	h.cmd.Stdout, h.cmd.Stderr = h.stdout, h.log
 	if err := h.cmd.Start(); err != nil {
 		h.t.Fatal(err)
