@@ -21,24 +21,31 @@ export class Application {
 
   /**
    * Opens the page and connects: with a session and Echo's csrfToken when a
-   * person signs in, or with a bearer token.
+   * person signs in, or with a bearer token. at: the address of the page where
+   * it is not the server's.
    *
    * @param {import('node:test').TestContext} t
    * @param {import('playwright-core').Browser} browser
    * @param {import('./server.js').Server} server
    * @param {import('./apps.js').App} app
-   * @param {{person?: import('./people.js').Person, bearer?: string}} who
+   * @param {{person?: import('./people.js').Person, bearer?: string, at?: string}} who
    */
-  static async open(t, browser, server, app, { person, bearer }) {
+  static async open(t, browser, server, app, { person, bearer, at = `${server.url}/up` }) {
     const context = await browser.newContext({ bypassCSP: true })
     t.after(() => context.close())
     const page = await context.newPage()
     if (person) await signIn(page, server, person)
     // Any page of this address that has no scripts of its own.
-    await page.goto(`${server.url}/up`)
+    await page.goto(at)
     await page.addScriptTag({ path: file('pusher-js/dist/web/pusher.js') })
     await page.addScriptTag({ path: file('laravel-echo/dist/echo.iife.js') })
-    await page.evaluate(connect, { key: app.key, host: server.host, port: server.port, bearer })
+    await page.evaluate(connect, {
+      key: app.key,
+      host: server.host,
+      port: server.port,
+      endpoint: `${server.url}/broadcasting/auth`,
+      bearer,
+    })
     const application = new Application(page)
     await application.told(note => note.what === 'connected', 'the connection')
     return application
@@ -116,9 +123,9 @@ export class Application {
 /**
  * Runs in the page.
  *
- * @param {{key: string, host: string, port: number, bearer?: string}} options
+ * @param {{key: string, host: string, port: number, endpoint: string, bearer?: string}} options
  */
-function connect({ key, host, port, bearer }) {
+function connect({ key, host, port, endpoint, bearer }) {
   const page = /** @type {any} */ (window)
   page.notes = []
   page.note = (/** @type {object} */ note) => page.notes.push({ at: Date.now(), ...note })
@@ -133,6 +140,7 @@ function connect({ key, host, port, bearer }) {
     wssPort: port,
     forceTLS: false,
     enabledTransports: ['ws', 'wss'],
+    ...(endpoint.startsWith(location.origin) ? {} : { authEndpoint: endpoint }),
     ...(bearer === undefined ? { csrfToken } : { bearerToken: bearer }),
   })
   const { connection } = page.echo.connector.pusher
