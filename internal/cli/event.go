@@ -121,6 +121,7 @@ func (c *eventSend) follow(ctx context.Context, b *backend, s *sent) error {
 	if c.wait == 0 {
 		return nil
 	}
+	b.tell(ctx)
 	end := time.NewTimer(time.Duration(c.wait))
 	defer end.Stop()
 	again := time.NewTicker(20 * time.Millisecond)
