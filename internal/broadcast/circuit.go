@@ -105,7 +105,7 @@ func (c *circuit) leave(ctx context.Context, probe bool, err error) {
 		c.probing = false
 	}
 	switch {
-	case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 	case err == nil || Permanent(err) || belfry.CodeOf(err) == belfry.CodeRateLimited:
 		if c.pause > 0 {
 			c.log.Info("the broadcaster answers again", "target", c.target, "down", now.Sub(c.since).Round(time.Millisecond).String())

@@ -228,7 +228,9 @@ type eventState struct {
 }
 
 // get tells what became of an event: the steps that this process took or saw,
-// and where the queue has it.
+// and where the queue has it. Whose an event is that only the queue has is not
+// known; who asks for it has its id, which nobody can guess, and sees no more
+// than its state.
 func (d *events) get(w http.ResponseWriter, r *http.Request, caller gate.Caller) error {
 	id := r.PathValue("id")
 	unknown := belfry.Errorf(belfry.CodeNotFound, "no event %q is known: it was long ago, another's, or never", clip(id))
