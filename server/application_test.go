@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -278,4 +279,38 @@ func TestRedisAwayInMidRunComesBack(t *testing.T) {
 		return status == http.StatusAccepted
 	})
 	w.expect("after", "news")
+}
+
+// Events that are sent one after another to one channel arrive in that order,
+// as fast as they can be sent.
+func TestEventsOfAChannelKeepTheirOrder(t *testing.T) {
+	const events = 1500
+	eachBackend(t, func(t *testing.T, cfg server.BackendConfig) {
+		a := serveApplication(t, cfg, nil)
+		token := a.token(a.user("a@example.test", "admin"), "events")
+		w := a.connect(testApp())
+		for _, channel := range []string{"one", "two"} {
+			w.subscribe(channel)
+		}
+		go func() {
+			for i := range events { // alternately to one, to two, and to both
+				channels := []string{`"one"`, `"two"`, `"one","two"`}[i%3]
+				body := `{"event":"n","channels":[` + channels + `],"data":` + strconv.Itoa(i) + `}`
+				status, answer := a.request(a.http, http.MethodPost, "/api/events", body, "Authorization", "Bearer "+token)
+				if status != http.StatusAccepted {
+					t.Errorf("event %d: %d %s", i, status, answer)
+					return
+				}
+			}
+		}()
+		last := map[string]int{"one": -1, "two": -1}
+		for range events / 3 * 4 {
+			m := w.next()
+			if n := number(t, m.text(t)); n <= last[m.Channel] {
+				t.Fatalf("on channel %s event %d came after %d", m.Channel, n, last[m.Channel])
+			} else {
+				last[m.Channel] = n
+			}
+		}
+	})
 }
