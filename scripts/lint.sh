@@ -11,6 +11,9 @@ if [ -n "$unformatted" ]; then
 fi
 go mod tidy -diff >/dev/null || { echo "go mod tidy would change go.mod or go.sum" >&2; exit 1; }
 go mod verify >/dev/null
+# The database's C library, translated, must be the one that it was made with.
+wanted=$(sed -n 's/^[[:space:]]*modernc.org\/libc \(v[^ ]*\).*/\1/p' "$(go list -m -f '{{.GoMod}}' modernc.org/sqlite)")
+[ "$(go list -m -f '{{.Version}}' modernc.org/libc)" = "$wanted" ] || { echo "go.mod: modernc.org/sqlite wants modernc.org/libc $wanted" >&2; exit 1; }
 go vet ./...
 go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
 for os in darwin windows; do
