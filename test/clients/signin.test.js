@@ -174,6 +174,28 @@ test('signing in: too many tries count down, an outage is said', async t => {
   await page.getByText('Ada Lovelace').waitFor()
 })
 
+test('signing in: after wrong passwords the server asks for patience, then lets in', async t => {
+  const page = await open(t) // closed first
+  const strict = await Server.start()
+  t.after(() => strict.stop())
+  const person = await addPerson(strict, 'ada@example.com', { password: 'engine of 1843' })
+  await page.goto(`${strict.url}/login`)
+  await email(page).fill(person.email)
+  const wait = page.getByRole('button', { name: /^Try again in/ })
+  const wrong = page.getByRole('alert').filter({ hasText: 'Wrong email address or password.' })
+  for (let n = 0; n < 20 && !(await wait.isVisible()); n++) {
+    await password(page).fill(`not this one either, ${n}`)
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: /^(Sign in|Try again in .*)$/ }).waitFor()
+    await wait.or(wrong).waitFor()
+  }
+  await wait.waitFor()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor({ timeout: 60_000 })
+  await password(page).fill(person.password)
+  await page.keyboard.press('Enter')
+  await page.waitForURL(`${strict.url}/`)
+})
+
 test('signed in already: the page says who, goes on, and offers to sign out', async t => {
   const page = await open(t)
   await signIn(page, server, ada)
@@ -216,11 +238,11 @@ test('the pages carry a strict policy', async () => {
 })
 
 test('setting up: the printed link makes one administrator, once', async t => {
+  const page = await open(t) // closed first
   const fresh = await Server.start()
   t.after(() => fresh.stop())
   const link = fresh.greeting.match(/http\S+\/setup\?token=\S+/)?.[0]
   assert.ok(link, `no link in:\n${fresh.greeting}`)
-  const page = await open(t)
   const form = async (/** @type {string} */ secret) => {
     // The link names the public address, which no test has.
     await page.goto(`${fresh.url}/setup${new URL(link).search}`)
