@@ -144,13 +144,16 @@ func suggest(name string) string {
 			return "; did you mean " + right + "?"
 		}
 	}
-	plain := func(s string) string {
-		return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s))
-	}
+	plain := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(clip(name)))
+	nearest, best := "", 3 // at most two letters off
 	for known := range eventFields {
-		if plain(known) == plain(name) {
-			return "; did you mean " + known + "?"
+		d := distance(plain, strings.ReplaceAll(known, "_", ""))
+		if d < best || d == best && nearest != "" && known < nearest {
+			nearest, best = known, d
 		}
+	}
+	if nearest != "" {
+		return "; did you mean " + nearest + "?"
 	}
 	all := make([]string, 0, len(eventFields))
 	for known := range eventFields {
@@ -158,6 +161,28 @@ func suggest(name string) string {
 	}
 	slices.Sort(all)
 	return "; there are: " + strings.Join(all, ", ")
+}
+
+// distance is how many letters must be put in, left out or changed to make b
+// of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := corner
+			if a[i] != b[j] {
+				change++
+			}
+			corner = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 func text(v json.RawMessage, into *string) error {
