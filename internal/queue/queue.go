@@ -138,6 +138,8 @@ func (q *Queue) wakeWorkers() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for w := range q.working {
-		signal(w.woken)
+		for _, woken := range w.woken {
+			signal(woken)
+		}
 	}
 }

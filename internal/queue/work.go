@@ -72,7 +72,7 @@ type working struct {
 	cfg   Worker
 	id    string
 	seats *seats
-	woken chan struct{}
+	woken []chan struct{} // of the crews
 	halt  context.Context // ends when no more jobs are to begin
 	end   context.CancelCauseFunc
 
@@ -110,7 +110,8 @@ func (q *Queue) Work(ctx context.Context, cfg Worker) (Ended, error) {
 	for name, s := range q.cfg.Settings {
 		limits[name] = s.Concurrency
 	}
-	w := &working{q: q, cfg: cfg, id: newWorkerID(), seats: newSeats(cfg.Concurrency, limits), woken: make(chan struct{}, 1)}
+	w := &working{q: q, cfg: cfg, id: newWorkerID(), seats: newSeats(cfg.Concurrency, limits)}
+	crews := w.crews()
 	w.halt, w.end = context.WithCancelCause(ctx)
 	defer w.end(ends{Stopped})
 	q.mu.Lock()
@@ -121,7 +122,7 @@ func (q *Queue) Work(ctx context.Context, cfg Worker) (Ended, error) {
 		delete(q.working, w)
 		q.mu.Unlock()
 	}()
-	w.run()
+	w.run(crews)
 	ended := Ended{Reason: Stopped, Jobs: int(w.begun.Load())}
 	if e, ok := errors.AsType[ends](context.Cause(w.halt)); ok {
 		ended.Reason = e.reason
@@ -129,8 +130,8 @@ func (q *Queue) Work(ctx context.Context, cfg Worker) (Ended, error) {
 	return ended, nil
 }
 
-// run works with the driver, again after an outage, until the worker ends.
-func (w *working) run() {
+// run works with all crews until the worker ends.
+func (w *working) run(all []Crew) {
 	if w.cfg.MaxTime > 0 {
 		timer := time.AfterFunc(w.cfg.MaxTime, func() { w.end(ends{TimeOver}) })
 		defer timer.Stop()
@@ -147,32 +148,12 @@ func (w *working) run() {
 	case <-w.halt.Done():
 		return
 	}
-	trouble := outage{q: w.q, what: "a worker waits: the queue cannot be reached"}
-	for w.halt.Err() == nil {
-		began := w.q.now()
-		err := w.q.driver.Work(w.halt, Crew{
-			Worker: w.id, Queues: w.cfg.Queues, Concurrency: w.ahead(), Take: w.take, Woken: w.woken, Grace: w.cfg.Grace,
-		})
-		if w.halt.Err() != nil {
-			break
-		}
-		if w.q.now().Sub(began) > time.Minute {
-			trouble.note(nil)
-		}
-		select {
-		case <-time.After(trouble.note(cmp.Or(err, errors.New("the driver stopped by itself")))):
-		case <-w.halt.Done():
-		}
+	var crews sync.WaitGroup
+	defer crews.Wait()
+	for i, crew := range all {
+		crew.Worker = crewID(w.id, i)
+		crews.Go(func() { w.keepWorking(crew) })
 	}
-}
-
-// ahead is how many jobs the driver may hand out: more than run at once, so
-// that jobs waiting for their lane do not keep others from running.
-func (w *working) ahead() int {
-	if n := w.cfg.Concurrency; n > 1 && w.cfg.MaxJobs == 0 && w.cfg.Rest == 0 {
-		return n + min(3*n, 200)
-	}
-	return w.cfg.Concurrency
 }
 
 // take gives a fetched job its place in its lanes.

@@ -118,7 +118,7 @@ func (w *working) beatOnce(ctx context.Context) error {
 func (w *working) signOff() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	n, err := w.q.driver.GiveBack(ctx, []string{w.id})
+	n, err := w.q.driver.GiveBack(ctx, crewIDs(w.id, len(w.cfg.Queues)))
 	if n > 0 {
 		w.q.log.Warn("jobs did not finish in time and wait again", "worker", w.id, "jobs", n)
 		w.q.announce(w.cfg.Queues)
@@ -161,7 +161,7 @@ func (q *Queue) judgeWorkers(ctx context.Context) {
 	trouble := outage{q: q, what: "workers cannot be looked after"}
 	// Nobody is judged on what an outage of the database, or a process that was
 	// stopped, made of his heartbeats.
-	trusted := q.now().Add(q.cfg.Beat)
+	trusted := q.now().Add(q.cfg.Beat * 5 / 2)
 	last := q.now()
 	tick := time.NewTicker(q.cfg.Beat)
 	defer tick.Stop()
@@ -191,16 +191,16 @@ func (q *Queue) judgeWorkers(ctx context.Context) {
 }
 
 func (q *Queue) removeSilent(ctx context.Context, workers []WorkerInfo) error {
-	var gone []string
+	var gone, crews []string
 	for _, w := range workers {
 		if w.Silent {
-			gone = append(gone, w.ID)
+			gone, crews = append(gone, w.ID), append(crews, crewIDs(w.ID, len(w.Queues))...)
 		}
 	}
 	if len(gone) == 0 {
 		return nil
 	}
-	n, err := q.driver.GiveBack(ctx, gone)
+	n, err := q.driver.GiveBack(ctx, crews)
 	if err != nil {
 		return err
 	}

@@ -166,8 +166,13 @@ func testQueueLimit(t *testing.T, p Place) {
 		j.Queue = "few"
 		enqueue(t, q, j)
 	}
-	work(t, q, queue.Worker{Queues: []string{"few"}, Concurrency: 4})
+	hold := make(chan struct{})
+	q.Handle("other", func(context.Context, belfry.Job) error { <-hold; return nil })
+	other := belfry.Job{Kind: "other", Queue: "many"}
+	enqueue(t, q, other, other)
+	work(t, q, queue.Worker{Queues: []string{"few", "many"}, Concurrency: 4})
 	wait(t, "all run", func() bool { mu.Lock(); defer mu.Unlock(); return done == 10 })
+	close(hold)
 	if most != 1 {
 		t.Errorf("%d ran at once", most)
 	}

@@ -145,15 +145,15 @@ func TestFailingJobsAreKept(t *testing.T) {
 		if _, err := q.Enqueue(t.Context(), nil, later); err != nil {
 			t.Fatal(err)
 		}
-		for over := time.After(30 * time.Second); d.String() != "1 1 2"; {
+		done := func() bool {
+			return slices.ContainsFunc(q.Stats(), func(s queue.Stats) bool { return s.Failed == 1 && s.Done == 2 })
+		}
+		for over := time.After(30 * time.Second); d.String() != "1 1 2" || !done(); {
 			select {
 			case <-over:
-				t.Fatalf("ran %s", &d)
+				t.Fatalf("ran %s; stats %+v", &d, q.Stats())
 			case <-time.After(5 * time.Millisecond):
 			}
-		}
-		if s := q.Stats(); !slices.ContainsFunc(s, func(s queue.Stats) bool { return s.Failed == 1 && s.Done == 2 }) {
-			t.Errorf("stats %+v", s)
 		}
 	})
 }
