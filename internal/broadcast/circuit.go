@@ -86,7 +86,7 @@ func (c *circuit) refusal() error {
 	}
 	return &belfry.Error{
 		Code:    belfry.CodeUnavailable,
-		Message: "the broadcaster " + c.target + " is down since " + c.since.UTC().Format(time.RFC3339) + "; " + again,
+		Message: "the broadcaster " + c.target + " has been down since " + c.since.UTC().Format(time.RFC3339) + "; " + again,
 		Hint:    "events that wait in a queue are tried again by themselves; see /health for the reason",
 		Err:     &Down{Target: c.target, Since: c.since, Until: c.until, Last: c.last, Wait: max(0, c.until.Sub(now))},
 	}

@@ -57,7 +57,7 @@ func TestTheCircuitOpensProbesAndCloses(t *testing.T) {
 	if broadcast.Permanent(err) || len(d.sent()) != calls {
 		t.Fatalf("%v, and %d calls more", err, len(d.sent())-calls)
 	}
-	if text := belfry.Public(err); !strings.Contains(text, "target.example is down") || !strings.Contains(text, "12:00:05") {
+	if text := belfry.Public(err); !strings.Contains(text, "target.example has been down") || !strings.Contains(text, "12:00:05") {
 		t.Errorf("%q does not say what is down and until when", text)
 	}
 	cause, ok := errors.AsType[*broadcast.Down](err)
