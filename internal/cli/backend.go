@@ -130,6 +130,10 @@ func backendConfig(cfg *config.Config) server.BackendConfig {
 		Issuers:     cfg.Issuers(),
 		SessionIdle: cfg.Session.Idle, SessionLifetime: cfg.Session.Lifetime, LoginDelay: cfg.Session.LoginDelay,
 	}
+	for _, q := range cfg.QueueOrder() {
+		b.Queues = append(b.Queues, server.Queue{Name: q.Name, Settings: server.QueueSettings{
+			Tries: q.Tries, Backoff: config.Pauses(q.Backoff), Timeout: q.Timeout, Concurrency: q.Concurrency}})
+	}
 	// REVERB_APP_* are other names of PUSHER_APP_*.
 	b.Target = server.Target{AppID: cfg.Pusher.AppID, Key: cfg.Pusher.Key, Secret: cfg.Pusher.Secret}
 	if cfg.BroadcastConnection == "reverb" {

@@ -191,6 +191,7 @@ func serverConfig(cfg *config.Config) server.Config {
 		WebhookAllow:        cfg.Webhooks.AllowPrivateAddresses,
 		ConfigFile:          cfg.File(),
 		Backend:             backendConfig(cfg),
+		Concurrency:         cfg.Workers.Concurrency,
 		CORSOrigins:         cfg.CORSOrigins,
 		Authorization: server.Authorization{
 			ChannelURL: cfg.Authorization.URL,
