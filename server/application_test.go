@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/queue"
 	"github.com/belfryhq/belfry/server"
 	"github.com/belfryhq/belfry/test/services"
@@ -313,4 +314,35 @@ func TestEventsOfAChannelKeepTheirOrder(t *testing.T) {
 			}
 		}
 	})
+}
+
+// settings is a configuration whose reload brings other rules.
+type settings struct{ next server.Reloaded }
+
+func (*settings) Effective() []server.Setting                        { return nil }
+func (*settings) Diff(context.Context) ([]server.Change, error)      { return nil, nil }
+func (s *settings) Reload(context.Context) (*server.Reloaded, error) { return &s.next, nil }
+
+func TestRulesThatAreReloadedHoldForWhatIsSubscribed(t *testing.T) {
+	written := &settings{next: server.Reloaded{Apps: []*belfry.App{testApp()}}}
+	a := serveApplication(t, server.BackendConfig{}, func(c *server.Config) { c.Settings = written })
+	id := a.user("a@example.test")
+	b := a.browser()
+	b.signIn("a@example.test")
+	w := a.connect(testApp())
+	b.listen(w, "private-system")
+	rules, err := authz.Compile([]authz.Rule{{Name: "user.{userId}", Allow: "user.id == userId"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	written.next.Rules = rules
+	if _, err := a.server.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.expectClose(4200)
+	again := a.connect(testApp())
+	b.listen(again, "private-user."+id)
+	if status, _ := b.authorize(again, "private-system"); status != http.StatusForbidden {
+		t.Errorf("got %d for a channel that no rule allows any more", status)
+	}
 }
