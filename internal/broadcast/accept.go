@@ -62,12 +62,27 @@ func (b *Broadcaster) job(e belfry.Event, how How) (belfry.Event, belfry.Job, er
 	if !e.Expires.IsZero() && !e.Expires.After(b.cfg.Now().Add(how.Delay)) {
 		return e, belfry.Job{}, belfry.Errorf(belfry.CodeInvalid, "expires_in: the event expires before it may be sent; make it longer than the delay")
 	}
-	job.Payload, err = encode(e)
+	job.Payload, err = encode(payload{Event: e, Due: job.RunAt})
 	return e, job, err
 }
 
+// payload is an event as it waits in a queue.
+type payload struct {
+	belfry.Event
+	// Due is the end of its delay; zero without one.
+	Due time.Time `json:"due,omitzero"`
+}
+
+// since is when the event could have been sent at the earliest.
+func (p *payload) since() time.Time {
+	if p.Due.After(p.Accepted) {
+		return p.Due
+	}
+	return p.Accepted
+}
+
 // encode keeps data as it stands, where json.Marshal would escape it for HTML.
-func encode(e belfry.Event) ([]byte, error) {
+func encode(e payload) ([]byte, error) {
 	var into bytes.Buffer
 	enc := json.NewEncoder(&into)
 	enc.SetEscapeHTML(false)
@@ -221,7 +236,7 @@ func (b *Broadcaster) acceptNow(ctx context.Context, r Request) (Accepted, error
 	}
 	b.count.accepted.Add(1)
 	b.traces.add(e, Step{What: StepAccepted})
-	out, err := b.deliver(ctx, e)
+	out, err := b.deliver(ctx, e, e.Accepted)
 	if err != nil {
 		return Accepted{}, err
 	}

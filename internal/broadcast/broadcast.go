@@ -39,6 +39,11 @@ type Config struct {
 	Traces       int           // events that are remembered; default 10,000
 	TracesFor    time.Duration // and for how long; default 1 h
 
+	// Sent is told of every event that was sent here and how long that took, from
+	// its acceptance or the end of its delay. It may be called concurrently and
+	// must return at once. Default: none.
+	Sent func(app string, took time.Duration)
+
 	Logger *slog.Logger     // default: nothing is logged
 	Now    func() time.Time // default: time.Now
 }
@@ -77,6 +82,9 @@ func New(cfg Config) *Broadcaster {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Sent == nil {
+		cfg.Sent = func(string, time.Duration) {}
 	}
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.KeysFor = cmp.Or(cfg.KeysFor, 24*time.Hour)

@@ -19,16 +19,17 @@ func (b *Broadcaster) Publish(ctx context.Context, e belfry.Event) (belfry.Outco
 	}
 	b.count.accepted.Add(1)
 	b.traces.add(e, Step{What: StepAccepted})
-	return b.deliver(ctx, e)
+	return b.deliver(ctx, e, e.Accepted)
 }
 
 // Do sends a queued event: it is the queue's handler of JobKind. An event that
 // is skipped is done. See Permanent for the errors.
 func (b *Broadcaster) Do(ctx context.Context, job belfry.Job) error {
-	var e belfry.Event
-	if err := json.Unmarshal(job.Payload, &e); err != nil {
+	var p payload
+	if err := json.Unmarshal(job.Payload, &p); err != nil {
 		return &belfry.Error{Code: belfry.CodeInvalid, Message: "the job's payload is not an event", Err: err}
 	}
+	e := p.Event
 	if e.ID == "" {
 		e.ID = job.ID
 	}
@@ -37,13 +38,14 @@ func (b *Broadcaster) Do(ctx context.Context, job belfry.Job) error {
 		b.count.failed.Add(1)
 		return err
 	}
-	_, err := b.deliver(ctx, e)
+	_, err := b.deliver(ctx, e, p.since())
 	return err
 }
 
 // deliver sends a checked event, unless its time is over or its condition says
-// no, and remembers what became of it.
-func (b *Broadcaster) deliver(ctx context.Context, e belfry.Event) (belfry.Outcome, error) {
+// no, and remembers what became of it. Since is when it could have been sent at
+// the earliest; zero is not known.
+func (b *Broadcaster) deliver(ctx context.Context, e belfry.Event, since time.Time) (belfry.Outcome, error) {
 	started := b.cfg.Now()
 	out, err := b.attempt(ctx, e)
 	switch {
@@ -56,7 +58,11 @@ func (b *Broadcaster) deliver(ctx context.Context, e belfry.Event) (belfry.Outco
 		b.traces.add(e, Step{What: StepSkipped, Reason: out.Skipped})
 	default:
 		b.count.sent.Add(1)
-		b.count.sending.Add(int64(b.cfg.Now().Sub(started)))
+		now := b.cfg.Now()
+		b.count.sending.Add(int64(now.Sub(started)))
+		if !since.IsZero() {
+			b.cfg.Sent(e.App, max(0, now.Sub(since)))
+		}
 		b.traces.add(e, Step{What: StepSent, Receipt: out.Receipt})
 	}
 	return out, nil

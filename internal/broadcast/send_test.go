@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,5 +205,38 @@ func TestSealedDataIsKnown(t *testing.T) {
 	e := belfry.Event{Name: "e", Channels: []string{"private-encrypted-a"}, Data: sealed}
 	if _, err := newBroadcaster(&fake{}).Publish(t.Context(), e); err != nil {
 		t.Errorf("encrypted by the publisher: %v", err)
+	}
+}
+
+// How long a delivery took counts from when it could have begun.
+func TestDeliveriesAreTimed(t *testing.T) {
+	kept, now := &shelf{}, newClock()
+	var took []time.Duration
+	b := newBroadcaster(&fake{}, withQueue(kept), func(c *broadcast.Config) {
+		c.Now = now.Now
+		c.Sent = func(app string, d time.Duration) {
+			if app != "1" {
+				t.Errorf("app %q", app)
+			}
+			took = append(took, d)
+		}
+	})
+	for _, delay := range []time.Duration{0, time.Hour} {
+		if _, err := b.Enqueue(t.Context(), nil, event("e", "a"), broadcast.How{Delay: delay}); err != nil {
+			t.Fatal(err)
+		}
+		jobs := kept.kept()
+		now.add(delay + 3*time.Second)
+		job := jobs[len(jobs)-1]
+		job.RunAt = time.Time{} // as the queue does when the time has come
+		if err := b.Do(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.Publish(t.Context(), event("e", "a")); err != nil {
+		t.Fatal(err)
+	}
+	if want := []time.Duration{3 * time.Second, 3 * time.Second, 0}; !slices.Equal(took, want) {
+		t.Errorf("took %v, want %v", took, want)
 	}
 }

@@ -118,6 +118,26 @@ func (a *auto) check() error {
 	return errors.Join(faults...)
 }
 
+// ends looks at the certificate of each domain that is good the longest.
+func (a *auto) ends() (first time.Time) {
+	cache := a.cache.Load()
+	if cache == nil {
+		return first
+	}
+	for _, domain := range a.cfg.Domains {
+		var last time.Time
+		for _, c := range cache.AllMatchingCertificates(domain) {
+			if c.Leaf != nil && c.Leaf.NotAfter.After(last) {
+				last = c.Leaf.NotAfter
+			}
+		}
+		if !last.IsZero() && (first.IsZero() || last.Before(first)) {
+			first = last
+		}
+	}
+	return first
+}
+
 var errNotLoaded = errors.New("the certificates are not loaded yet")
 
 // run begins with the certificates that are kept, gets those that are not, and

@@ -51,6 +51,9 @@ func TestACertificateIsObtainedAndKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if ends := s.certs.Ends(); !ends.Equal(first.NotAfter) {
+		t.Errorf("it ends %s, want %s", ends, first.NotAfter)
+	}
 	if unnamed := s.meetUnnamed(); unnamed.SerialNumber.Cmp(first.SerialNumber) != 0 {
 		t.Error("a client that names no server gets another certificate than the first domain's")
 	}

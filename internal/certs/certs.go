@@ -64,6 +64,7 @@ type source interface {
 	get(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	run(ctx context.Context, listener net.Addr) error
 	check() error
+	ends() time.Time
 }
 
 // Open reads the files. It asks no authority yet; Run does.
@@ -107,3 +108,7 @@ func (c *Certificates) Run(ctx context.Context, listener net.Addr) error {
 // Check says which certificate is missing or has ended, nil when all are good.
 // It only looks, and may be called at any time.
 func (c *Certificates) Check() error { return c.source.check() }
+
+// Ends is when the first of the certificates ends, or did; the zero time when
+// there is none yet. It may be called at any time.
+func (c *Certificates) Ends() time.Time { return c.source.ends() }

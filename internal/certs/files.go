@@ -56,6 +56,8 @@ func (f *files) check() error {
 	return nil
 }
 
+func (f *files) ends() time.Time { return f.loaded.Load().tls.Leaf.NotAfter }
+
 func (f *files) run(ctx context.Context, _ net.Addr) error {
 	ticker := time.NewTicker(recheck)
 	defer ticker.Stop()

@@ -242,8 +242,14 @@ func TestTheEndOfACertificateIsSpokenOfOnceADay(t *testing.T) {
 		if err := w.c.Check(); err == nil || !strings.Contains(err.Error(), w.cert) {
 			t.Errorf("a check of a certificate that has ended: %v", err)
 		}
+		if left := time.Until(w.c.Ends()); left >= 0 {
+			t.Errorf("%s are left of a certificate that has ended", left)
+		}
 		w.renew(w.t, "third.test")
 		time.Sleep(25 * time.Hour)
+		if left := time.Until(w.c.Ends()); left <= 0 {
+			t.Errorf("%s are left after the renewal", left)
+		}
 		if got := w.log.count("level=WARN"); got != 2 {
 			t.Errorf("%d warnings, want none after the renewal", got)
 		}

@@ -84,13 +84,16 @@ func (q *Queue) Clear(ctx context.Context, queue string) (int, error) {
 	if err := CheckName(queue); err != nil {
 		return 0, err
 	}
-	later, err := q.remove(ctx, `DELETE FROM job_later WHERE queue = $1`, queue)
+	later, n := 0, 0
+	err := q.whileStill(ctx, func() (err error) {
+		if later, err = q.remove(ctx, `DELETE FROM job_later WHERE queue = $1`, queue); err != nil {
+			return err
+		}
+		n, err = q.driver.Clear(ctx, queue)
+		return store.Classify(err)
+	})
 	if err != nil {
-		return 0, err
-	}
-	n, err := q.driver.Clear(ctx, queue)
-	if err != nil {
-		return later, store.Classify(err)
+		return n + later, err
 	}
 	return n + later, q.dropLocks(ctx, queue, 0)
 }
@@ -122,6 +125,12 @@ func (q *Queue) dropLocks(ctx context.Context, queue string, older time.Duration
 		}
 	}
 	return nil
+}
+
+// Check reaches what keeps the jobs, or says why it cannot.
+func (q *Queue) Check(ctx context.Context) error {
+	_, err := q.driver.State(ctx, "check") // no job's: it only has to be looked for
+	return store.Classify(err)
 }
 
 // Sizes counts the jobs of every queue that has any, was paused, or has

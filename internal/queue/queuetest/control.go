@@ -207,6 +207,9 @@ func testStopAfterGrace(t *testing.T, p Place) {
 func testSizes(t *testing.T, p Place) {
 	q := newQueue(t, p, func(c *queue.Config) { c.Settings = map[string]queue.Settings{"known": {Tries: 1}} })
 	enqueue(t, q, job(0), job(1))
+	if err := q.Check(t.Context()); err != nil {
+		t.Errorf("check: %v", err)
+	}
 	pass(20 * time.Millisecond)
 	s, err := q.Sizes(t.Context())
 	if err != nil {
