@@ -2,10 +2,8 @@ package queue
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/store"
 )
 
@@ -13,7 +11,6 @@ import (
 const (
 	lookEvery  = 200 * time.Millisecond // for rows that other processes wrote
 	againEvery = 20 * time.Millisecond  // while the driver still holds a job's last run
-	sendTime   = 10 * time.Second
 )
 
 // moveDue hands jobs to the driver as their time comes, until ctx ends.
@@ -96,90 +93,6 @@ func (q *Queue) freeAgain(ctx context.Context, now time.Time) (free int, err err
 	}
 	_, err = q.db.Exec(ctx, `UPDATE job_later SET again = FALSE WHERE seq IN (`+joinSeqs(gone)+`)`)
 	return len(gone), err
-}
-
-// moveBatch moves the first due jobs in one transaction, and counts them. With
-// a driver that takes no part in it they are handed over before it commits: a
-// crash between has some twice, none lost.
-func (q *Queue) moveBatch(ctx context.Context, now time.Time) (n int, err error) {
-	if _, ok := q.driver.(Inline); ok {
-		return q.moveInline(ctx, now)
-	}
-	queues := map[string]bool{}
-	err = q.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		rows, err := takeDue(ctx, tx, now)
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		jobs := make([]belfry.Job, 0, len(rows))
-		for _, l := range rows {
-			l.job.RunAt = time.Time{}
-			jobs = append(jobs, l.job)
-			queues[l.job.Queue] = true
-		}
-		n = len(jobs)
-		if q.driver.Transactional() {
-			return q.driver.Enqueue(ctx, tx, jobs)
-		}
-		ctx, cancel := context.WithTimeout(ctx, sendTime)
-		defer cancel()
-		return q.driver.Enqueue(ctx, nil, jobs)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("move due jobs: %w", err)
-	}
-	if n > 0 {
-		names := make([]string, 0, len(queues))
-		for name := range queues {
-			names = append(names, name)
-		}
-		q.wakeWorkers()
-		if q.cfg.Enqueued != nil {
-			q.cfg.Enqueued(names)
-		}
-	}
-	return n, nil
-}
-
-// inlineLease is how long a process that runs a kept job itself has for it
-// before another may.
-const inlineLease = 5 * time.Minute
-
-// runKept runs the jobs that a transaction has just kept, in its caller's
-// goroutine. What fails here Run takes up.
-func (q *Queue) runKept() {
-	// The caller's context belongs to the transaction, which is over.
-	ctx, cancel := context.WithTimeout(context.Background(), inlineLease)
-	defer cancel()
-	if _, err := q.moveInline(ctx, q.now()); err != nil {
-		q.log.Warn("kept jobs wait to be run", "error", err)
-	}
-}
-
-// moveInline runs due jobs here and then forgets them.
-func (q *Queue) moveInline(ctx context.Context, now time.Time) (int, error) {
-	var rows []later
-	err := eachLater(ctx, q.db, `SELECT seq, job FROM job_later WHERE run_at <= $1 AND NOT again ORDER BY run_at, seq LIMIT 100`, &rows, store.Millis(now))
-	if err != nil {
-		return 0, err
-	}
-	for _, l := range rows {
-		result, err := q.db.Exec(ctx, `UPDATE job_later SET run_at = $1 WHERE seq = $2 AND run_at <= $3`, store.Millis(now.Add(inlineLease)), l.seq, store.Millis(now))
-		if err != nil {
-			return 0, err
-		}
-		if n, _ := result.RowsAffected(); n == 0 {
-			continue // another process runs it
-		}
-		l.job.RunAt = time.Time{}
-		if err := q.driver.Enqueue(ctx, nil, []belfry.Job{l.job}); err != nil {
-			return 0, err
-		}
-		if err := dropLater(ctx, q.db, []later{l}); err != nil {
-			return 0, err
-		}
-	}
-	return len(rows), nil
 }
 
 // outage logs when something begins to fail and when it works again, and gives

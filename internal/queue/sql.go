@@ -61,7 +61,7 @@ func insertDebounced(ctx context.Context, tx *store.Tx, job belfry.Job, now time
 		return "", err
 	}
 	err = tx.QueryRow(ctx, `INSERT INTO job_later (id, queue, run_at, again, tried, error, debounce, job) VALUES ($1, $2, $3, FALSE, 0, '', $4, $5)
-		ON CONFLICT (debounce) DO UPDATE SET run_at = excluded.run_at, job = excluded.job RETURNING id`,
+		ON CONFLICT (debounce) DO UPDATE SET run_at = excluded.run_at, job = excluded.job, again = TRUE RETURNING id`,
 		job.ID, job.Queue, store.Millis(due), key, text).Scan(&id)
 	return id, err
 }
@@ -92,15 +92,19 @@ func releaseLock(ctx context.Context, db store.Querier, id string) error {
 // dueBatch is how many jobs one look takes.
 const dueBatch = 500
 
-// takeDue removes the first jobs whose time has come and gives them in order.
-func takeDue(ctx context.Context, tx *store.Tx, now time.Time) (rows []later, err error) {
-	// Without SKIP LOCKED a second process waits here, and the order holds.
-	lock := ""
-	if tx.DB().Dialect() == store.Postgres {
-		lock = " FOR UPDATE"
+// peekDue gives the first jobs whose time has come, in order.
+func peekDue(ctx context.Context, db store.Querier, now time.Time) (rows []later, err error) {
+	query := `SELECT seq, job FROM job_later WHERE run_at <= $1 AND NOT again ORDER BY run_at, seq LIMIT ` + strconv.Itoa(dueBatch)
+	if tx, ok := db.(*store.Tx); ok && tx.DB().Dialect() == store.Postgres {
+		query += ` FOR UPDATE` // without SKIP LOCKED a second process waits here, and the order holds
 	}
-	err = eachLater(ctx, tx, `SELECT seq, job FROM job_later WHERE run_at <= $1 AND NOT again ORDER BY run_at, seq LIMIT `+strconv.Itoa(dueBatch)+lock,
-		&rows, store.Millis(now))
+	err = eachLater(ctx, db, query, &rows, store.Millis(now))
+	return rows, err
+}
+
+// takeDue removes the first jobs whose time has come and gives them in order.
+func takeDue(ctx context.Context, tx *store.Tx, now time.Time) ([]later, error) {
+	rows, err := peekDue(ctx, tx, now)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
