@@ -52,3 +52,10 @@ func ownCPU() time.Duration {
 	}
 	return u.cpu
 }
+
+// ProcessCPU is what a process has used of the processors since its start, from
+// its CPU clock. It is known where MeasuresProcesses says so.
+func ProcessCPU(pid int) (time.Duration, error) {
+	u, err := readUsage(pid)
+	return u.cpu, err
+}

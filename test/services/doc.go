@@ -5,5 +5,6 @@
 // Postgres and Redis are all that most tests need. OwnPostgres and OwnRedis give
 // a server that a test may take away in the middle. Nothing is left to do at
 // the end: a server ends with the process that asked for it, also when that is
-// killed, and TestMain needs no part in it.
+// killed, and TestMain needs no part in it. StartPostgres and StartRedis are for
+// programs that measure.
 package services

@@ -29,7 +29,7 @@ func Postgres(t testing.TB) (url string) {
 	t.Helper()
 	shared.Lock()
 	if shared.p == nil {
-		p, err := newPostgres()
+		p, err := newPostgres(cached, testSettings...)
 		if err == nil {
 			err = p.launch()
 		}
@@ -48,7 +48,7 @@ func Postgres(t testing.TB) (url string) {
 // Database.
 func OwnPostgres(t testing.TB) *Server {
 	t.Helper()
-	p, err := newPostgres()
+	p, err := newPostgres(cached, testSettings...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,8 +70,8 @@ func address(p *process, name string) string {
 
 func database(t testing.TB, p *process) string {
 	t.Helper()
-	name := "test_" + strings.ToLower(rand.Text())
-	if err := execute(p, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+	name, err := create(p)
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -83,6 +83,12 @@ func database(t testing.TB, p *process) string {
 		}
 	})
 	return address(p, name)
+}
+
+// create makes a new, empty database and gives its name.
+func create(p *process) (name string, err error) {
+	name = "test_" + strings.ToLower(rand.Text())
+	return name, execute(p, "CREATE DATABASE "+name+" TEMPLATE template0")
 }
 
 // execute runs one statement outside of the tests' databases.
@@ -98,8 +104,13 @@ func execute(p *process, statement string) error {
 	return err
 }
 
-// newPostgres prepares a server in a folder of its own.
-func newPostgres() (*process, error) {
+// testSettings are those of servers for tests: a test ends processes, not the
+// machine.
+var testSettings = []string{"fsync=off", "full_page_writes=off", "shared_buffers=32MB"}
+
+// newPostgres prepares a server in a folder of its own, whose files the given
+// function makes.
+func newPostgres(files func(bin, data, person string) error, settings ...string) (*process, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
@@ -113,7 +124,7 @@ func newPostgres() (*process, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	if err := newCluster(bin, data, person); err != nil {
+	if err := files(bin, data, person); err != nil {
 		return nil, err
 	}
 	if err := give(dir, person); err != nil {
@@ -122,12 +133,8 @@ func newPostgres() (*process, error) {
 	p := &process{dir: dir, ready: "database system is ready to accept connections", stop: "INT", kill: "QUIT", asPerson: person}
 	p.command = func(port int) []string {
 		words := []string{filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port)}
-		for _, setting := range []string{
-			"listen_addresses=127.0.0.1", "unix_socket_directories=",
-			// A test ends processes, not the machine.
-			"fsync=off", "full_page_writes=off",
-			"max_connections=200", "shared_buffers=32MB", "timezone=UTC",
-		} {
+		always := []string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", "timezone=UTC"}
+		for _, setting := range append(always, settings...) {
 			words = append(words, "-c", setting)
 		}
 		return words
@@ -156,53 +163,59 @@ func major(initdb string) int {
 	return n
 }
 
-// newCluster makes the folder of a server. Initialising takes a second or two
-// of a processor, so a copy is kept in the user's cache, by version.
-func newCluster(bin, data, person string) error {
+// cached makes the files of a server. Initialising takes a second or two of a
+// processor, so a copy is kept in the user's cache, by version.
+func cached(bin, data, person string) error {
 	version, err := exec.Command(filepath.Join(bin, "initdb"), "--version").Output()
 	if err != nil {
 		return fmt.Errorf("initdb --version: %w", err)
 	}
 	caches, err := os.UserCacheDir()
 	if err != nil {
-		return initialise(bin, data, person) // no home
+		return initialise(bin, data, person, smallLog...) // no home
 	}
 	words := strings.Fields(string(version))
-	cached := filepath.Join(caches, "belfry-test", "postgres-"+words[2]+"-1")
-	if err := copyTree(cached, data); err == nil {
+	kept := filepath.Join(caches, "belfry-test", "postgres-"+words[2]+"-1")
+	if err := copyTree(kept, data); err == nil {
 		return nil
 	}
 	if err := os.RemoveAll(data); err != nil {
 		return err
 	}
-	if err := initialise(bin, data, person); err != nil {
+	if err := initialise(bin, data, person, smallLog...); err != nil {
 		return err
 	}
 	// Another process may do the same: whoever renames first has made the cache.
 	// A cache that cannot be written costs time, no more.
-	if err := os.MkdirAll(filepath.Dir(cached), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
 		return nil
 	}
-	half, err := os.MkdirTemp(filepath.Dir(cached), "half-")
+	half, err := os.MkdirTemp(filepath.Dir(kept), "half-")
 	if err != nil {
 		return nil
 	}
 	defer os.RemoveAll(half)
 	if copyTree(data, filepath.Join(half, "data")) == nil {
-		_ = os.Rename(filepath.Join(half, "data"), cached)
+		_ = os.Rename(filepath.Join(half, "data"), kept)
 	}
 	return nil
 }
 
-func initialise(bin, data, person string) error {
+// smallLog keeps the folder of a test's server small.
+var smallLog = []string{"--wal-segsize=1"}
+
+// ordinary makes the files of a server as Debian would.
+func ordinary(bin, data, person string) error { return initialise(bin, data, person) }
+
+func initialise(bin, data, person string, options ...string) error {
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return err
 	}
 	if err := give(filepath.Dir(data), person); err != nil {
 		return err
 	}
-	cmd := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", superuser, "--auth=trust",
-		"--encoding=UTF8", "--locale=C", "--no-sync", "--wal-segsize=1")
+	words := []string{"-D", data, "-U", superuser, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"}
+	cmd := exec.Command(filepath.Join(bin, "initdb"), append(words, options...)...)
 	cmd.Dir = filepath.Dir(data)
 	if err := runAs(cmd, person); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"fmt"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -30,22 +31,31 @@ func Redis(t testing.TB) (addr string) {
 // its file before it answers, so that what it has answered outlives Kill.
 func OwnRedis(t testing.TB, args ...string) *Server {
 	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Fatal("there is no redis-server: run scripts/test-deps.sh")
+	if len(args) == 0 {
+		args = []string{"--save", "", "--appendonly", "yes", "--appendfsync", "always"}
 	}
-	dir, err := folder("")
+	p, err := newRedis(args)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(args) == 0 {
-		args = []string{"--save", "", "--appendonly", "yes", "--appendfsync", "always"}
+	return own(t, p)
+}
+
+// newRedis prepares a server in a folder of its own.
+func newRedis(args []string) (*process, error) {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, fmt.Errorf("there is no redis-server: run scripts/test-deps.sh")
+	}
+	dir, err := folder("")
+	if err != nil {
+		return nil, err
 	}
 	p := &process{dir: dir, ready: "Ready to accept connections", stop: "TERM", kill: "KILL"}
 	p.command = func(port int) []string {
 		return append([]string{program, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--daemonize", "no"}, args...)
 	}
-	return own(t, p)
+	return p, nil
 }
 
 // own launches the process and ties it to the test.
