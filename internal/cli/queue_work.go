@@ -87,7 +87,6 @@ func (c *workProcess) runLeashed(cmd *cobra.Command, leash *worker.Leash) error 
 	}
 	ctx, cancel := c.until(cmd.Context(), log, leash)
 	defer cancel()
-	started := time.Now()
 	b, err := c.openWaiting(ctx, log)
 	if err != nil {
 		return c.unlessStopped(ctx, err)
@@ -98,7 +97,7 @@ func (c *workProcess) runLeashed(cmd *cobra.Command, leash *worker.Leash) error 
 		return err
 	}
 	log.Info("worker ended", "reason", string(ended.Reason), "jobs", ended.Jobs)
-	return c.after(ctx, log, leash, ended, time.Since(started))
+	return c.after(ctx, log, leash, ended)
 }
 
 // serveJobs works until the worker ends, beside what the queue needs done.
@@ -107,6 +106,12 @@ func (c *workProcess) serveJobs(ctx context.Context, log *slog.Logger, b *backen
 	done := make(chan error, 1)
 	go func() { done <- b.Run(around) }()
 	log.Info("worker started", "version", c.Version, "pid", os.Getpid(), "queues", c.work.names(), "broadcaster", b.Broadcast.Driver())
+	known := b.QueueNames()
+	for _, name := range c.work.names() {
+		if !slices.Contains(known, name) {
+			log.Warn("no event can name this queue: it is not among those of the settings", "queue", name, "known", known)
+		}
+	}
 	if leash != nil {
 		if err := leash.Ready(); err != nil {
 			log.Warn("the supervisor does not learn that the worker is ready", "error", err)
@@ -205,15 +210,8 @@ func (c *workProcess) unlessStopped(ctx context.Context, err error) error {
 }
 
 // after ends the process as the reason wants it.
-func (c *workProcess) after(ctx context.Context, log *slog.Logger, leash *worker.Leash, ended queue.Ended, lived time.Duration) error {
+func (c *workProcess) after(ctx context.Context, log *slog.Logger, leash *worker.Leash, ended queue.Ended) error {
 	reason := c.farewell(ended.Reason)
-	if ended.Reason == queue.OverLimit && ended.Jobs == 0 && lived < 10*time.Second {
-		return &belfry.Error{
-			Code:    belfry.CodeInvalid,
-			Message: fmt.Sprintf("the worker is over its memory limit of %d MB before it has run a job", int(c.work.memory)),
-			Hint:    "raise --memory; an idle worker takes some 40 MB",
-		}
-	}
 	if leash != nil {
 		leash.Farewell(reason)
 	}

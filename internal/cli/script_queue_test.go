@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -51,6 +53,22 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		_ = ts.Exec(args[1], args[2:]...)
 		return pattern.MatchString(ts.ReadFile("stdout")) != neg
 	})
+}
+
+// longData writes a JSON text of so many bytes: long FILE BYTES.
+func longData(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(`"`+strings.Repeat("x", n-2)+`"`), 0o600))
+}
+
+// add adds to a number: add VARIABLE NUMBER.
+func add(ts *testscript.TestScript, _ bool, args []string) {
+	a, err := strconv.Atoi(ts.Getenv(args[0]))
+	ts.Check(err)
+	b, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], strconv.Itoa(a+b))
 }
 
 // deferCommand runs a command when the script has ended, well or not.

@@ -73,6 +73,8 @@ func runScripts(t *testing.T, folder string, backend func(env *testscript.Env)) 
 			"target":   startTarget,
 			"asked":    waitAsked,
 			"answer":   answerTarget,
+			"long":     longData,
+			"add":      add,
 		},
 	})
 }

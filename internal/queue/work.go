@@ -25,7 +25,7 @@ type Worker struct {
 	Backoff []time.Duration
 	Timeout time.Duration
 	// Memory is the resident memory in MB above which the worker takes no more
-	// and ends; 0 means no limit.
+	// and ends, once it has begun a job; 0 means no limit.
 	Memory int
 	// Rest is a pause after each job.
 	Rest time.Duration
@@ -216,8 +216,10 @@ func (w *working) setPaused(queue string, paused bool) {
 	w.paused[queue] = paused
 }
 
+// checkMemory counts from the first job on: a worker that gave up before one,
+// for what it takes at rest, would be replaced without end and nothing be done.
 func (w *working) checkMemory() {
-	if w.cfg.Memory > 0 && residentMemory() > int64(w.cfg.Memory)<<20 {
+	if w.cfg.Memory > 0 && w.begun.Load() > 0 && residentMemory() > int64(w.cfg.Memory)<<20 {
 		w.end(ends{OverLimit})
 	}
 }

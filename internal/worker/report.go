@@ -53,6 +53,8 @@ type Report struct {
 	Plan     *Plan     `json:"plan,omitempty"`
 	Workers  []Worker  `json:"workers"`
 	Log      string    `json:"log"`
+
+	writer int // process id of the supervisor that the report is of
 }
 
 // Alive reports whether any process of the report lives.
@@ -111,9 +113,10 @@ func Look(dir string) (*Report, error) {
 		return r, nil
 	}
 	r.Standing, r.Version, r.Since, r.Reason, r.Plan = s.Standing, s.Version, s.Since, s.Reason, &s.Plan
+	r.writer = s.PID
 	switch {
-	case supervisor.held && r.Standing != Stopped:
-		r.PID = supervisor.pid
+	case supervisor.held:
+		r.PID = supervisor.pid // for a moment also when it has stopped
 	case r.Standing != Stopped:
 		r.Standing, r.Reason = Died, fmt.Sprintf("process %d ended without a word: it was killed, or the machine went down", s.PID)
 	}
@@ -131,7 +134,7 @@ func (r *Report) add(dir string, w Worker) error {
 	if err != nil {
 		return fmt.Errorf("look for worker %d: %w", w.Number, err)
 	}
-	watched := r.PID != 0
+	watched := r.PID != 0 && r.Standing != Stopped
 	switch {
 	case watched && w.Standing == Running && !(c.held && c.pid == w.PID && c.says == saysReady):
 		w.Standing = Starting

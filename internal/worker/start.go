@@ -52,7 +52,7 @@ func (s Starter) Start(ctx context.Context, plan *Plan) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.PID != 0 {
+	if r.PID != 0 && r.Standing != Stopped {
 		return r, &belfry.Error{
 			Code:    belfry.CodeConflict,
 			Message: fmt.Sprintf("workers are already running (supervisor process %d)", r.PID),
@@ -62,7 +62,7 @@ func (s Starter) Start(ctx context.Context, plan *Plan) (*Report, error) {
 	if plan, err = s.plan(plan); err != nil {
 		return r, err
 	}
-	if r.Alive() { // orphans
+	if r.Alive() { // orphans, or a supervisor in its last moment
 		if err := s.outwait(ctx, plan.Grace); err != nil {
 			return r, err
 		}
@@ -131,7 +131,7 @@ func (s Starter) spawn(ctx context.Context) (*Report, error) {
 			return true
 		default:
 		}
-		if r.Standing == Starting || r.Standing == None || r.PID != cmd.Process.Pid {
+		if r.Standing == Starting || r.writer != cmd.Process.Pid {
 			return false
 		}
 		if !r.Healthy() {
@@ -143,6 +143,9 @@ func (s Starter) spawn(ctx context.Context) (*Report, error) {
 	})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return r, err
+	}
+	if r.writer != cmd.Process.Pid {
+		r.Workers = nil // an earlier one's
 	}
 	return r, s.verdict(r, ended)
 }

@@ -234,8 +234,11 @@ func (s *Supervisor) again(w *Worker, lived time.Duration) {
 		w.Standing = Ended
 		s.log.Error("worker crashed and stays so: it was started without --auto-restart", "worker", n)
 	default:
-		s.crashes[n]++
-		pause := s.Pauses.After(s.crashes[n])
+		pause := s.Pauses.First
+		if !replace {
+			s.crashes[n]++
+			pause = s.Pauses.After(s.crashes[n])
+		}
 		w.Standing, w.NextStart = Waiting, time.Now().Add(pause)
 		s.log.Warn("worker starts again after a pause", "worker", n, "pause", pause.String(), "in_a_row", s.crashes[n])
 	}
