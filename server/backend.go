@@ -17,6 +17,7 @@ import (
 	"github.com/belfryhq/belfry/internal/broadcast/logcast"
 	"github.com/belfryhq/belfry/internal/broadcast/nullcast"
 	"github.com/belfryhq/belfry/internal/broadcast/pushercast"
+	"github.com/belfryhq/belfry/internal/control"
 	"github.com/belfryhq/belfry/internal/identity"
 	"github.com/belfryhq/belfry/internal/queue"
 	"github.com/belfryhq/belfry/internal/queue/asynqqueue"
@@ -128,6 +129,9 @@ type Links struct {
 	// this process. Both must return at once.
 	Changed  func()
 	Enqueued func(queues []string)
+	// Sent is told how long each event took that this process sent, from its
+	// acceptance. It must return at once.
+	Sent func(app string, took time.Duration)
 }
 
 // OpenBackend builds the application side. It opens the database but neither
@@ -177,9 +181,23 @@ func (b *Backend) open(links Links) (err error) {
 		return err
 	}
 	b.EventApps = apps
-	b.Broadcast = broadcast.New(broadcast.Config{Driver: caster, Apps: apps, Queue: b.Queue, Queues: b.QueueNames, DB: b.DB, Logger: b.log})
-	b.Queue.Handle(broadcast.JobKind, b.Broadcast.Do)
+	b.Broadcast = broadcast.New(broadcast.Config{Driver: caster, Apps: apps, Queue: b.Queue, Queues: b.QueueNames, DB: b.DB, Sent: links.Sent, Logger: b.log})
+	b.Queue.Handle(broadcast.JobKind, b.broadcast)
 	return nil
+}
+
+// broadcast does the job of one event. While the target is known to be down,
+// and while no server runs on the data folder, events wait, as long as that may
+// take, instead of using up their tries.
+func (b *Backend) broadcast(ctx context.Context, job belfry.Job) error {
+	err := b.Broadcast.Do(ctx, job)
+	if down, ok := errors.AsType[*broadcast.Down](err); ok {
+		return queue.Wait(err, down.RetryAfter())
+	}
+	if control.IsNotRunning(err) {
+		return queue.Wait(err, time.Second)
+	}
+	return err
 }
 
 // QueueNames gives the queues that there are, in the order of their importance.

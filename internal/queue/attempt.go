@@ -90,7 +90,16 @@ func (q *Queue) keepOutcome(ctx context.Context, job belfry.Job, err error, t te
 	ctx, cancel := context.WithTimeout(ctx, outcomeTime)
 	defer cancel()
 	st := q.stats.of(job.Queue)
+	wait, waits := waits(err, job, q.now())
 	switch {
+	case waits:
+		job.Tried = try - 1
+		if err := insertLater(ctx, q.db, later{job: job, runAt: q.now().Add(wait), again: true, error: errorText(err)}); err != nil {
+			return err
+		}
+		st.retried.Add(1)
+		q.log.Debug("job waits", "id", job.ID, "kind", job.Kind, "queue", job.Queue, "for", wait, "error", err)
+		signal(q.due)
 	case err == nil:
 		if err := releaseLock(ctx, q.db, job.ID); err != nil {
 			return err

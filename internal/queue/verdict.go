@@ -49,6 +49,33 @@ type paused struct {
 
 func (p paused) Unwrap() error { return p.error }
 
+// waitAtMost is how long after it was enqueued a job may wait by Wait; then its
+// tries count.
+const waitAtMost = 24 * time.Hour
+
+// Wait marks an error that is not the job's but its surroundings', such as a
+// target that is known to be down: the job waits for the pause and is tried
+// again, and the try does not count. A nil error stays nil.
+func Wait(err error, pause time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return waiting{err, max(pause, 100*time.Millisecond)}
+}
+
+type waiting struct {
+	error
+	pause time.Duration
+}
+
+func (w waiting) Unwrap() error { return w.error }
+
+// waits gives the pause of a job that is to wait, uncounted.
+func waits(err error, job belfry.Job, now time.Time) (pause time.Duration, ok bool) {
+	w, ok := errors.AsType[waiting](err)
+	return w.pause, ok && now.Sub(job.Enqueued) < waitAtMost
+}
+
 // pauseBefore gives the pause before the try that follows the failed-th.
 func pauseBefore(backoff []time.Duration, failed int, err error) time.Duration {
 	if p, ok := errors.AsType[paused](err); ok {

@@ -45,6 +45,27 @@ func testTries(t *testing.T, p Place) {
 	}
 }
 
+// A job whose surroundings are at fault waits for them, and keeps its tries.
+func testWait(t *testing.T, p Place) {
+	q := newQueue(t, p)
+	running(t, q)
+	var d diary
+	q.Handle("test", func(_ context.Context, job belfry.Job) error {
+		if d.add(job) < 6 {
+			return queue.Wait(errTest, 100*time.Millisecond)
+		}
+		return errTest
+	})
+	work(t, q, queue.Worker{Tries: 1})
+	id := enqueue(t, q, job(1))[0]
+	if f := state(t, q, id, queue.Failed); f.Tries != 1 {
+		t.Errorf("found %+v", f)
+	}
+	if n := d.count(); n != 6 {
+		t.Errorf("tried %d times, want 6: only the last one counts", n)
+	}
+}
+
 // A try that follows at once is not taken for the run that failed.
 func testQuickRetry(t *testing.T, p Place) {
 	q := newQueue(t, p)

@@ -37,7 +37,7 @@ func Run(t *testing.T, open Open) {
 		{"Run", testRun}, {"SameID", testSameID}, {"Transaction", testTransaction}, {"BadJobs", testBadJobs}, {"Concurrent", testConcurrent},
 		{"Order", testOrder}, {"SlowLane", testSlowLane}, {"Importance", testImportance}, {"TwoQueues", testTwoQueues}, {"QueueLimit", testQueueLimit},
 		{"Delay", testDelay}, {"DelayInTransaction", testDelayInTransaction}, {"Unique", testUnique}, {"UniqueFor", testUniqueFor}, {"Debounce", testDebounce},
-		{"Tries", testTries}, {"QuickRetry", testQuickRetry}, {"Timeout", testTimeout}, {"Panic", testPanic}, {"Permanent", testPermanent}, {"NoHandler", testNoHandler},
+		{"Tries", testTries}, {"Wait", testWait}, {"QuickRetry", testQuickRetry}, {"Timeout", testTimeout}, {"Panic", testPanic}, {"Permanent", testPermanent}, {"NoHandler", testNoHandler},
 		{"Failed", testFailed}, {"FailedPayload", testFailedPayload},
 		{"Pause", testPause}, {"Clear", testClear}, {"Restart", testRestart}, {"Limits", testLimits}, {"Stop", testStop}, {"StopAfterGrace", testStopAfterGrace},
 		{"Workers", testWorkers}, {"SilentWorker", testSilentWorker}, {"DeadlyJob", testDeadlyJob}, {"GiveBack", testGiveBack}, {"Keep", testKeep}, {"Sizes", testSizes},
