@@ -54,20 +54,28 @@ const (
 // time makes River's tables.
 const migrateKey = 0x62656c6672797175
 
-// Prepare implements queue.Driver: it makes River's tables. Several processes
-// may do it at once.
+// Prepare implements queue.Driver: it makes River's tables, without the indexes
+// that serve searches nobody makes here: on PostgreSQL they cost a quarter of
+// the rate. Several processes may do it at once.
 func (d *Driver) Prepare(ctx context.Context) (err error) {
 	if d.db.Dialect() == store.Postgres {
 		return d.db.Tx(ctx, func(inside context.Context, tx *store.Tx) error {
 			if _, err := tx.Exec(inside, `SELECT pg_advisory_xact_lock($1)`, int64(migrateKey)); err != nil {
 				return err
 			}
-			return migrate(ctx, d, riverpgxv5.New(d.db.Pool()))
+			if err := migrate(ctx, d, riverpgxv5.New(d.db.Pool())); err != nil {
+				return err
+			}
+			_, err := tx.Exec(inside, `DROP INDEX IF EXISTS river_job_kind, river_job_args_index, river_job_metadata_index`)
+			return err
 		})
 	}
 	for try := 0; ; try++ {
 		// Another process may take the same step under SQLite: look again.
-		if err = migrate(ctx, d, riversqlite.New(d.db.SQL())); err == nil || try == 5 || ctx.Err() != nil {
+		if err = migrate(ctx, d, riversqlite.New(d.db.SQL())); err == nil {
+			_, err = d.db.Exec(ctx, `DROP INDEX IF EXISTS river_job_kind`)
+		}
+		if err == nil || try == 5 || ctx.Err() != nil {
 			return err
 		}
 	}
