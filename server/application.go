@@ -44,6 +44,7 @@ func (s *Server) newApplication() (err error) {
 		App:       s.appOrDefault,
 		Changed:   func() { s.rights.Nudge() },
 		Enqueued:  func([]string) { s.bell.Ring() },
+		Sent:      func(app string, took time.Duration) { s.ops.Delivered(app, took) },
 	})
 	if err != nil {
 		return err
@@ -78,10 +79,25 @@ func (s *Server) pages() http.Handler {
 			return s.appOrDefault("") // another server's connection
 		},
 		Questions: s.gate.Limiter(cmp.Or(s.cfg.Authorization.PerMinute, 60)),
-		Events: web.NewEvents(web.EventsConfig{
+		Events: s.gate.CORS(web.NewEvents(web.EventsConfig{
 			Gate: s.gate, Broadcast: s.backend.Broadcast, Apps: s.backend.EventApps, Kept: s.kept, Connection: cmp.Or(s.cfg.Backend.Queue, "database"),
-		}),
+			MaxBody: s.maxEvent,
+		})),
 	})
+}
+
+// maxEvent is the most bytes of a request with an event: what the default app
+// allows its publishers.
+func (s *Server) maxEvent() int64 {
+	const most = 16 << 20
+	app := s.appOrDefault("")
+	if app == nil {
+		return 1 << 20
+	}
+	if n := int64(app.Limits.HTTPBody); n >= 0 && n < most {
+		return n
+	}
+	return most
 }
 
 // kept says where the queue has an event.
@@ -251,29 +267,4 @@ func (s *Server) SetupURL(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return s.URL() + "/setup?token=" + token, nil
-}
-
-var errNoDatabase = errors.New("the database has not been reached since the start")
-
-// checkDatabase is a part of the health report.
-func (s *Server) checkDatabase(ctx context.Context) error {
-	if s.authz.Load() == nil {
-		return errNoDatabase
-	}
-	return s.backend.DB.Check(ctx)
-}
-
-// checkWorkers says whether anybody does the queue's jobs.
-func (s *Server) checkWorkers(ctx context.Context) error {
-	if s.cfg.Backend.Queue == "sync" || !s.cfg.NoWorkers && s.authz.Load() != nil {
-		return nil
-	}
-	workers, err := s.backend.Queue.Workers(ctx)
-	if err != nil {
-		return err
-	}
-	if len(workers) == 0 {
-		return errors.New("no worker is alive: start one with belfry broadcast:start, or serve without --no-workers")
-	}
-	return nil
 }
