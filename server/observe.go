@@ -132,21 +132,33 @@ var debugNames = map[hub.NoticeKind]string{
 }
 
 func (s *Server) opsConfig() ops.Config {
-	checks := []ops.Check{{Name: "data_folder", Run: s.checkDataFolder}, {Name: "realtime", Run: s.checkRealtime},
-		{Name: "database", Run: s.checkDatabase}, {Name: "workers", Run: s.checkWorkers}, {Name: "broadcaster", Run: s.backend.Broadcast.Check}}
+	s.looks = newLooks(s.backend)
+	cfg := ops.Config{
+		Version:      s.cfg.Version,
+		Logger:       s.log,
+		Unready:      s.unready,
+		CheckTimeout: checkTime,
+		Checks: []ops.Check{
+			{Name: "data_folder", Run: silent(s.checkDataFolder)}, {Name: "realtime", Run: silent(s.checkRealtime)},
+			{Name: "database", Run: silent(s.backend.DB.Check)}, {Name: "queue", Run: s.checkQueue}, {Name: "workers", Run: s.checkWorkers},
+			{Name: "broadcaster", Run: silent(s.checkBroadcaster)},
+		},
+		Hub:         s.hub.Stats,
+		Apps:        s.hub.Apps,
+		Sockets:     s.socketStats,
+		Hooks:       s.hookStats,
+		Application: s.applicationFigures(),
+	}
 	if s.certs != nil {
-		checks = append(checks, ops.Check{Name: "certificates", Run: func(context.Context) error { return s.certs.Check() }})
+		cfg.Checks = append(cfg.Checks, ops.Check{Name: "certificates", Run: silent(func(context.Context) error { return s.certs.Check() })})
+		cfg.CertificateEnds = s.certs.Ends
 	}
-	return ops.Config{
-		Version: s.cfg.Version,
-		Logger:  s.log,
-		Unready: s.unready,
-		Checks:  checks,
-		Hub:     s.hub.Stats,
-		Apps:    s.hub.Apps,
-		Sockets: s.socketStats,
-		Hooks:   s.hookStats,
-	}
+	return cfg
+}
+
+// silent makes a check of one that has no notes.
+func silent(check func(ctx context.Context) error) func(ctx context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) { return "", check(ctx) }
 }
 
 // unready says why the server takes no connections, "" when it does.

@@ -99,6 +99,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.stop(doors)
 	stopEngines(errStopped)
 	err := parts.Wait()
+	s.looks.close()
 	return errors.Join(err, s.backend.Close())
 }
 

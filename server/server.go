@@ -37,6 +37,7 @@ type Server struct {
 	hooks  *hook.Hooks
 	socket socket.Engine
 	ops    *ops.Ops
+	looks  looks
 	usage  usageFile
 	certs  *certs.Certificates // nil on plain TCP
 
@@ -89,8 +90,9 @@ func New(cfg Config) (*Server, error) {
 		}
 	}
 	s.hooks = hook.New(hook.Config{
-		Logger: s.log,
-		Client: httpx.NewClient(httpx.Config{Allow: cfg.WebhookAllow}),
+		Logger:  s.log,
+		Client:  httpx.NewClient(httpx.Config{Allow: cfg.WebhookAllow}),
+		Observe: func(a hook.Attempt) { s.ops.Webhook(a.App, a.Error == "", a.Duration) },
 	})
 	s.hub = hub.New(hub.Config{
 		Seal:      socket.Seal,
@@ -169,7 +171,7 @@ func (s *Server) routes() http.Handler {
 	}
 	rest := s.api()
 	public := s.ops.Public()
-	pages := s.pages()
+	pages := s.ops.Measure("web", s.pages())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
 		switch {

@@ -3,7 +3,9 @@ package ops
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,7 +19,7 @@ type collector struct{ ops *Ops }
 // Describe lists the metrics that Collect gives.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, m := range allMetrics() {
-		if m != httpRequests && m != httpSeconds { // registered by themselves
+		if !slices.Contains(counted(), m) {
 			ch <- m.desc
 		}
 	}
@@ -52,12 +54,20 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			s.hooks(app)
 		}
 	}
+	if cfg.CertificateEnds != nil {
+		if ends := cfg.CertificateEnds(); !ends.IsZero() {
+			s.set(certificateDays, time.Until(ends).Hours()/24)
+		}
+	}
+	s.application(cfg.Application, cfg.Version)
 }
 
 type sink struct{ ch chan<- prometheus.Metric }
 
-func (s sink) put(m *metric, value int64, labels ...string) {
-	s.ch <- prometheus.MustNewConstMetric(m.desc, m.kind, float64(value), labels...)
+func (s sink) put(m *metric, value int64, labels ...string) { s.set(m, float64(value), labels...) }
+
+func (s sink) set(m *metric, value float64, labels ...string) {
+	s.ch <- prometheus.MustNewConstMetric(m.desc, m.kind, value, labels...)
 }
 
 func (s sink) app(a hub.Stats) {

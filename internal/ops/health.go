@@ -10,10 +10,11 @@ import (
 
 // Check examines one part of the server. Run gives nil while the part works;
 // it is never called again before it has returned. It should end with its
-// context. Its error is for operators alone and must hold no secret.
+// context. Its note, of what deserves a look but is no failure, and its error
+// are for operators alone and must hold no secret.
 type Check struct {
 	Name string
-	Run  func(ctx context.Context) error
+	Run  func(ctx context.Context) (note string, err error)
 }
 
 const (
@@ -36,6 +37,7 @@ type report struct {
 type component struct {
 	Status  string  `json:"status"`
 	Error   string  `json:"error,omitempty"`
+	Note    string  `json:"note,omitempty"`
 	Seconds float64 `json:"seconds"`
 }
 
@@ -110,23 +112,28 @@ func (c *runner) run(ctx context.Context, timeout time.Duration) component {
 	default:
 		return component{Status: statusDown, Error: hangs.Error()}
 	}
-	done := make(chan error, 1)
+	type answer struct {
+		note string
+		err  error
+	}
+	done := make(chan answer, 1)
 	go func() {
-		done <- c.Check.Run(ctx)
+		note, err := c.Check.Run(ctx)
+		done <- answer{note, err}
 		<-c.running
 	}()
-	var err error
+	var a answer
 	select {
-	case err = <-done:
+	case a = <-done:
 	case <-ctx.Done():
-		err = hangs
+		a.err = hangs
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = hangs
+	if errors.Is(a.err, context.DeadlineExceeded) {
+		a.err = hangs
 	}
-	result := component{Status: statusUp, Seconds: time.Since(start).Seconds()}
-	if err != nil {
-		result.Status, result.Error = statusDown, err.Error()
+	result := component{Status: statusUp, Note: a.note, Seconds: time.Since(start).Seconds()}
+	if a.err != nil {
+		result.Status, result.Error = statusDown, a.err.Error()
 	}
 	return result
 }

@@ -24,7 +24,7 @@ func newMetric(kind prometheus.ValueType, name, help string, labels ...string) *
 const (
 	gauge   = prometheus.GaugeValue
 	counter = prometheus.CounterValue
-	timing  = prometheus.UntypedValue // a histogram, which is not read through the collector
+	timing  = prometheus.UntypedValue // a histogram
 )
 
 // The metrics, in the order of the reference page. Labels are bounded: app is
@@ -64,21 +64,29 @@ var (
 	hookPending = newMetric(gauge, "belfry_webhook_pending", "Webhook events waiting to be sent.", "app")
 	hookResults = newMetric(counter, "belfry_webhook_requests_total", "Webhook requests by result: ok was answered with a 2xx, failed was not.", "app", "result")
 	hookRetried = newMetric(counter, "belfry_webhook_retries_total", "Webhook requests that were not the first attempt.", "app")
+	hookSeconds = newMetric(timing, "belfry_webhook_request_seconds", "Time of one webhook request, in seconds.", "app", "result")
 	hookDropped = newMetric(counter, "belfry_webhook_dropped_total", "Webhook events given up, after the last attempt or because the queue was full.", "app")
 
 	httpRequests = newMetric(counter, "belfry_http_requests_total", "HTTP requests answered, by door and status.", "door", "code")
 	httpSeconds  = newMetric(timing, "belfry_http_request_seconds", "Time to answer an HTTP request, in seconds.", "door")
+
+	certificateDays = newMetric(gauge, "belfry_certificate_days_left", "Days until the first of the certificates ends, negative when it has; absent without TLS.")
 )
 
 func allMetrics() []*metric {
-	return []*metric{
+	return append([]*metric{
 		buildInfo, ready, componentUp,
 		connections, users, channels, subscriptions, opened, refused, messagesIn, bytesIn,
 		published, clientEvents, delivered, deliveredBytes, dropped, denied, limited, messagesToday, dailyLimit,
 		sockets, socketPending, socketIn, socketOut, socketPings, socketSlow, socketClosed, socketReject,
-		hookPending, hookResults, hookRetried, hookDropped,
-		httpRequests, httpSeconds,
-	}
+		hookPending, hookResults, hookSeconds, hookRetried, hookDropped,
+		httpRequests, httpSeconds, certificateDays,
+	}, applicationMetrics()...)
+}
+
+// counted are the metrics that are counted here, not read from an engine.
+func counted() []*metric {
+	return []*metric{httpRequests, httpSeconds, hookSeconds, deliverySeconds}
 }
 
 // WriteReference writes the page of the reference that lists the metrics.
@@ -104,8 +112,17 @@ Counters start at zero with the process. Besides these there are the usual ` + "
 | kind | public, private, presence, encrypted, each also with -cache; user |
 | limit | a key of the app's limits, such as client_events_per_second |
 | code | a WebSocket close code, or an HTTP status |
-| result | ok, failed |
-| door | api, socket, web |
+| queue | a queue's name; "other" stands for those beyond the first hundred |
+| state | waiting, running, delayed (with those that wait for their next try), failed |
+| driver | local, pusher, log, null |
+| result | of webhooks and key sets: ok, failed |
+| | of tries: done, retried (kept for another), failed (given up) |
+| | of broadcasts: sent, skipped (expired, or its condition said no), failed (one try), refused (had a fault) |
+| | of logins: ok, wrong, limited (refused after too many wrong ones), disabled, failed (the server's own fault) |
+| | of tokens and JWTs: ok, refused |
+| | of authorizations: allowed, not_signed_in, no_rule, refused, failed, invalid, unavailable |
+| version | a program's version; "other" stands for those beyond the first ten |
+| door | api, web |
 | component | the name of a health check, as /health gives it |
 `)
 	_, err := io.WriteString(w, b.String())

@@ -43,6 +43,11 @@ type Config struct {
 	Apps    func() []*belfry.App // for their limits
 	Sockets func() SocketStats
 	Hooks   func() []HookStats
+	// Application gives the application side's.
+	Application Application
+	// CertificateEnds is when the first certificate ends; nil, or the zero time,
+	// leaves it out.
+	CertificateEnds func() time.Time
 	// Registry gets the metrics; nil means one of its own. A registry serves
 	// one Ops only.
 	Registry *prometheus.Registry
@@ -58,6 +63,7 @@ type Ops struct {
 	health   health
 	registry *prometheus.Registry
 	requests *requests
+	timings  *timings
 }
 
 // New makes the door. It panics when the registry has Belfry's metrics
@@ -75,14 +81,14 @@ func New(cfg Config) *Ops {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	o := &Ops{cfg: cfg, started: time.Now(), registry: cfg.Registry, requests: newRequests()}
+	o := &Ops{cfg: cfg, started: time.Now(), registry: cfg.Registry, requests: newRequests(), timings: newTimings()}
 	if o.registry == nil {
 		o.registry = prometheus.NewRegistry()
 	}
 	o.health.init(cfg)
 	o.registry.MustRegister(
 		&collector{ops: o},
-		o.requests.total, o.requests.seconds,
+		o.requests.total, o.requests.seconds, o.timings.webhooks, o.timings.deliveries,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

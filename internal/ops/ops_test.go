@@ -80,8 +80,8 @@ func TestProbes_OtherMethodsAreRefused(t *testing.T) {
 
 func TestHealth_PublicIsTersePrivateGivesTheCause(t *testing.T) {
 	o := ops.New(ops.Config{Version: "v1.2.3", Checks: []ops.Check{
-		{Name: "hub", Run: func(context.Context) error { return nil }},
-		{Name: "webhooks", Run: func(context.Context) error { return errors.New("9000 events wait") }},
+		{Name: "hub", Run: func(context.Context) (string, error) { return "", nil }},
+		{Name: "webhooks", Run: func(context.Context) (string, error) { return "", errors.New("9000 events wait") }},
 	}})
 	w := get(t, o.Public(), "/health")
 	if w.Code != 503 || strings.TrimSpace(w.Body.String()) != `{"status":"down","components":{"hub":"up","webhooks":"down"}}` {
@@ -89,6 +89,20 @@ func TestHealth_PublicIsTersePrivateGivesTheCause(t *testing.T) {
 	}
 	w = get(t, o.Private(), "/health")
 	if w.Code != 503 || !strings.Contains(w.Body.String(), "9000 events wait") || decode(t, w)["version"] != "v1.2.3" {
+		t.Errorf("private: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestHealth_ANoteIsForOperatorsAndNoFailure(t *testing.T) {
+	o := ops.New(ops.Config{Checks: []ops.Check{
+		{Name: "queue", Run: func(context.Context) (string, error) { return "3 jobs failed", nil }},
+	}})
+	if w := get(t, o.Public(), "/health"); w.Code != 200 || strings.Contains(w.Body.String(), "3 jobs") {
+		t.Errorf("public: %d %s", w.Code, w.Body)
+	}
+	w := get(t, o.Private(), "/health")
+	queue := decode(t, w)["components"].(map[string]any)["queue"].(map[string]any)
+	if w.Code != 200 || queue["status"] != "up" || queue["note"] != "3 jobs failed" {
 		t.Errorf("private: %d %s", w.Code, w.Body)
 	}
 }
@@ -110,7 +124,7 @@ func TestHealth_DrainingDoesNotMakeAPartDown(t *testing.T) {
 func TestHealth_ChecksRunAtMostOnceAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var runs atomic.Int32
-		o := ops.New(ops.Config{Checks: []ops.Check{{Name: "x", Run: func(context.Context) error { runs.Add(1); return nil }}}})
+		o := ops.New(ops.Config{Checks: []ops.Check{{Name: "x", Run: func(context.Context) (string, error) { runs.Add(1); return "", nil }}}})
 		for range 5 {
 			get(t, o.Public(), "/health")
 		}
@@ -129,10 +143,10 @@ func TestHealth_AHangingCheckIsDownAndNotStartedTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var runs atomic.Int32
 		release := make(chan struct{})
-		o := ops.New(ops.Config{Checks: []ops.Check{{Name: "x", Run: func(context.Context) error {
+		o := ops.New(ops.Config{Checks: []ops.Check{{Name: "x", Run: func(context.Context) (string, error) {
 			runs.Add(1)
 			<-release
-			return nil
+			return "", nil
 		}}}})
 		for range 3 {
 			w := get(t, o.Private(), "/health")
@@ -153,7 +167,7 @@ func TestHealth_AHangingCheckIsDownAndNotStartedTwice(t *testing.T) {
 }
 
 func TestHealth_ACheckOutlivesTheRequestThatStartedIt(t *testing.T) {
-	o := ops.New(ops.Config{Checks: []ops.Check{{Name: "x", Run: func(ctx context.Context) error { return ctx.Err() }}}})
+	o := ops.New(ops.Config{Checks: []ops.Check{{Name: "x", Run: func(ctx context.Context) (string, error) { return "", ctx.Err() }}}})
 	w := get(t, o.Public(), "/health", func(r *http.Request) {
 		ctx, cancel := context.WithCancel(r.Context())
 		cancel()
@@ -186,12 +200,15 @@ func measured() ops.Config {
 		Hooks: func() []ops.HookStats {
 			return []ops.HookStats{{App: "1001", Pending: 29, Sent: 30, Failed: 31, Retried: 32, Dropped: 33}}
 		},
-		Checks: []ops.Check{{Name: "hub", Run: func(context.Context) error { return nil }}},
+		Application:     application(),
+		CertificateEnds: func() time.Time { return time.Now().Add(36*time.Hour + time.Minute) },
+		Checks:          []ops.Check{{Name: "hub", Run: func(context.Context) (string, error) { return "", nil }}},
 	}
 }
 
 func TestMetrics_GiveEveryFigure(t *testing.T) {
 	o := ops.New(measured())
+	happen(o)
 	o.Measure("api", http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	w := get(t, o.Private(), "/metrics")
 	for _, want := range []string{
@@ -230,6 +247,7 @@ func TestMetrics_GiveEveryFigure(t *testing.T) {
 		`belfry_http_requests_total{code="404",door="api"} 1`,
 		`belfry_http_request_seconds_count{door="api"} 1`,
 		`version="v1.2.3"`,
+		`belfry_certificate_days_left 1.50`,
 		`go_goroutines`,
 	} {
 		if !strings.Contains(w.Body.String(), want) {
@@ -331,6 +349,7 @@ func TestReference_ListsTheMetrics(t *testing.T) {
 func TestReference_IsComplete(t *testing.T) {
 	o := ops.New(measured())
 	get(t, o.Measure("api", http.NotFoundHandler()), "/")
+	happen(o)
 	var page bytes.Buffer
 	if err := ops.WriteReference(&page); err != nil {
 		t.Fatal(err)
