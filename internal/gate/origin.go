@@ -38,12 +38,12 @@ func (g *Gate) isOwn(r *http.Request, origin string) bool {
 	if origin == g.own {
 		return true
 	}
-	way := g.forward(r)
+	way := g.way(r)
 	scheme, host, _ := strings.Cut(origin, "://")
-	if way.scheme == "https" && scheme != "https" {
+	if way.Scheme == "https" && scheme != "https" {
 		return false
 	}
-	return host == plainHost(scheme, way.host)
+	return host == plainHost(scheme, way.Host)
 }
 
 func (g *Gate) isListed(origin string) bool {

@@ -3,11 +3,12 @@ package socket
 import (
 	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
+
+	"github.com/belfryhq/belfry/internal/httpx"
 )
 
 // peer is who is at the other end, as far as it is known.
@@ -24,85 +25,13 @@ func (p peer) String() string {
 	return p.address.String()
 }
 
-// peer finds the client behind the trusted proxies. Forwarding headers count
-// only from those; X-Forwarded-* go before Forwarded, which many proxies pass
-// through unseen. Without TLS a connection is known to be plain, but from a
-// trusted proxy that does not say what the client used.
+// peer finds the client behind the trusted proxies. Without TLS a connection is
+// known to be plain, but from a trusted proxy that does not say what the client
+// used.
 func (c *Config) peer(r *http.Request) peer {
-	remote := parseAddress(r.RemoteAddr)
-	p := peer{address: remote, plain: r.TLS == nil}
-	if !c.trusts(remote) {
-		return p
-	}
-	hops, scheme := xForwarded(r.Header)
-	if len(hops) == 0 && scheme == "" {
-		hops, scheme = forwarded(r.Header)
-	}
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop := parseAddress(hops[i])
-		if !hop.IsValid() {
-			break
-		}
-		p.address = hop
-		if !c.trusts(hop) {
-			break
-		}
-	}
-	p.plain = p.plain && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "ws"))
-	return p
-}
-
-func (c *Config) trusts(address netip.Addr) bool {
-	for _, prefix := range c.TrustedProxies {
-		if prefix.Contains(address) {
-			return true
-		}
-	}
-	return false
-}
-
-// parseAddress reads an address with or without a port, in brackets or not.
-func parseAddress(s string) netip.Addr {
-	s = strings.TrimSpace(s)
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap().WithZone("")
-	}
-	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Unmap().WithZone("")
-}
-
-// xForwarded gives the hops of X-Forwarded-For, the client's first, and the
-// scheme that the client used.
-func xForwarded(h http.Header) (hops []string, scheme string) {
-	for _, line := range h.Values("X-Forwarded-For") {
-		hops = append(hops, strings.Split(line, ",")...)
-	}
-	scheme, _, _ = strings.Cut(h.Get("X-Forwarded-Proto"), ",")
-	return hops, strings.TrimSpace(scheme)
-}
-
-// forwarded gives the same from the Forwarded header of RFC 7239.
-func forwarded(h http.Header) (hops []string, scheme string) {
-	for _, line := range h.Values("Forwarded") {
-		for element := range strings.SplitSeq(line, ",") {
-			for pair := range strings.SplitSeq(element, ";") {
-				name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
-				value = strings.Trim(value, `"`)
-				switch strings.ToLower(name) {
-				case "for":
-					hops = append(hops, value)
-				case "proto":
-					if scheme == "" {
-						scheme = value
-					}
-				}
-			}
-		}
-	}
-	return hops, scheme
+	way := httpx.WayOf(r, c.TrustedProxies)
+	plain := r.TLS == nil && (!way.Proxied || way.Scheme == "http" || way.Scheme == "ws")
+	return peer{address: way.Address, plain: plain}
 }
 
 // maxAddresses bounds how many addresses a throttle remembers; the one heard of
