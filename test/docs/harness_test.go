@@ -21,11 +21,19 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/cli"
 	"github.com/belfryhq/belfry/server"
 	"github.com/belfryhq/belfry/test/pusherclient"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs the tests, or, under the name belfry, the program that the
+// snippets call.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "belfry" {
+		os.Exit(cli.Main("v0.0.0-test"))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what must come: go run compiles first.
 const patience = time.Minute
@@ -40,11 +48,18 @@ const (
 type site struct {
 	t    *testing.T
 	port string
+	dir  string // the data folder
 	sdk  sdk.Client
 }
 
 // serve runs a server until the test ends.
 func serve(t *testing.T, change func(*belfry.App)) *site {
+	t.Helper()
+	return serveWith(t, change, nil)
+}
+
+// serveWith is serve with settings of the server.
+func serveWith(t *testing.T, change func(*belfry.App), settings func(*server.Config)) *site {
 	t.Helper()
 	app := &belfry.App{
 		ID: appID, Keys: []belfry.Credential{{Key: appKey, Secret: appSecret}},
@@ -53,12 +68,21 @@ func serve(t *testing.T, change func(*belfry.App)) *site {
 	if change != nil {
 		change(app)
 	}
-	s, err := server.New(server.Config{
-		Listen: "127.0.0.1:0", MetricsListen: "off", DataDir: t.TempDir(), DrainWindow: -1,
+	dir, err := os.MkdirTemp("", "b") // t.TempDir may be too long for a socket's path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	cfg := server.Config{
+		Listen: "127.0.0.1:0", MetricsListen: "off", DataDir: dir, DrainWindow: -1,
 		Apps:         []*belfry.App{app},
 		WebhookAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Logger:       slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	}
+	if settings != nil {
+		settings(&cfg)
+	}
+	s, err := server.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +104,7 @@ func serve(t *testing.T, change func(*belfry.App)) *site {
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &site{t: t, port: port, sdk: sdk.Client{
+	return &site{t: t, port: port, dir: dir, sdk: sdk.Client{
 		AppID: appID, Key: appKey, Secret: appSecret, Host: "127.0.0.1:" + port,
 		HTTPClient: &http.Client{Transport: transport, Timeout: patience},
 	}}
