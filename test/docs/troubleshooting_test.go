@@ -64,6 +64,10 @@ func TestTroubleshooting_QuotesWhatTheServerSays(t *testing.T) {
 	subscribing(t, hears)
 	publishing(t, hears)
 	starting(t, hears)
+	authorizing(t, hears)
+	signingIn(t, hears)
+	sendingEvents(t, hears)
+	databaseAway(t, hears)
 	hears("slow reader", sentenceOf(t, "internal/socket/*.go", "this connection reads too slowly"))
 	for i, q := range quoted {
 		if !said[i] {
