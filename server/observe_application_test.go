@@ -93,7 +93,9 @@ func TestAScrapeShowsWhatWentThroughTheQueue(t *testing.T) {
 	endpoint := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hooked <- struct{}{} }))
 	t.Cleanup(endpoint.Close)
 	eachBackend(t, func(t *testing.T, cfg server.BackendConfig) {
-		app := testApp(func(app *belfry.App) { app.Webhooks = []belfry.Webhook{{URL: endpoint.URL, Events: []string{"channel_occupied"}, ChannelPrefix: "news"}} })
+		app := testApp(func(app *belfry.App) {
+			app.Webhooks = []belfry.Webhook{{URL: endpoint.URL, Events: []string{"channel_occupied"}, ChannelPrefix: "news"}}
+		})
 		a := serveApplication(t, cfg, func(c *server.Config) {
 			withMetrics(c)
 			c.Apps, c.WebhookAllow = []*belfry.App{app}, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
