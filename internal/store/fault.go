@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,7 +25,7 @@ func Classify(err error) error {
 		return err
 	case unreachable(err):
 		return &belfry.Error{Code: belfry.CodeUnavailable, Message: "the database cannot be reached",
-			Hint: "see /health and the server's log; it is tried again by itself", Err: err}
+			Hint: "see that it runs and that DATABASE_URL names it; a server or worker that is running tries again by itself", Err: oneLine{err}}
 	}
 	return err
 }
@@ -61,3 +62,21 @@ func IsDuplicate(err error) bool {
 	}
 	return false
 }
+
+// oneLine shows an error in one line: pgx gives each address that it tried one
+// of its own, and each twice.
+type oneLine struct{ error }
+
+// Error implements error.
+func (e oneLine) Error() string {
+	var lines []string
+	for line := range strings.Lines(e.error.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " ")
+}
+
+// Unwrap gives the error itself.
+func (e oneLine) Unwrap() error { return e.error }
