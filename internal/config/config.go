@@ -32,7 +32,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" env:"BELFRY_TRUSTED_PROXIES" kind:"prefixes" example:"[\"10.0.0.0/8\"]"`
 	// Origins of front ends on other hosts, such as `https://app.example.com`.
 	// The default is the origin of `APP_URL` when that is set.
-	CORSOrigins []string `yaml:"cors_origins" env:"BELFRY_CORS_ORIGINS" kind:"origin" later:"application HTTP" example:"[\"https://app.example.com\"]"`
+	CORSOrigins []string `yaml:"cors_origins" env:"BELFRY_CORS_ORIGINS" kind:"origin" example:"[\"https://app.example.com\"]"`
 	// What is logged and how.
 	Log Log `yaml:"log"`
 	// The server's own limits and times.
@@ -54,13 +54,13 @@ type Config struct {
 	Reverb Reverb `yaml:"reverb"`
 	// Where events of the application go: `local` (this server), `pusher`,
 	// `reverb`, `log` or `null`.
-	BroadcastConnection string `yaml:"broadcast_connection" env:"BROADCAST_CONNECTION,BROADCAST_DRIVER" default:"local" kind:"enum local pusher reverb log null" later:"broadcasting"`
+	BroadcastConnection string `yaml:"broadcast_connection" env:"BROADCAST_CONNECTION,BROADCAST_DRIVER" default:"local" kind:"enum local pusher reverb log null"`
 	// What holds queued jobs: `database`, `redis` or `sync`.
-	QueueConnection string `yaml:"queue_connection" env:"QUEUE_CONNECTION" default:"database" kind:"enum database redis sync" later:"queues"`
+	QueueConnection string `yaml:"queue_connection" env:"QUEUE_CONNECTION" default:"database" kind:"enum database redis sync"`
 	// Database: `sqlite:///path` or `postgres://…`. The default is SQLite in
 	// the data folder.
-	DatabaseURL string `yaml:"database_url" env:"DATABASE_URL" kind:"database" later:"the database" example:"sqlite:///var/lib/belfry/belfry.db"`
-	// Redis, for queues and clusters.
+	DatabaseURL string `yaml:"database_url" env:"DATABASE_URL" kind:"database" example:"sqlite:///var/lib/belfry/belfry.db"`
+	// Redis, for queues.
 	Redis Redis `yaml:"redis"`
 	// Secret that signs webhooks sent to this server, or two parted by a comma
 	// while one replaces the other.
@@ -179,36 +179,36 @@ type Pusher struct {
 	// Its secret, which back ends sign with.
 	Secret string `yaml:"app_secret" env:"PUSHER_APP_SECRET,REVERB_APP_SECRET,SOKETI_DEFAULT_APP_SECRET" secret:"true" live:"true" example:"\"${MY_SECRET}\""`
 	// Cluster of hosted Pusher.
-	Cluster string `yaml:"app_cluster" env:"PUSHER_APP_CLUSTER" default:"mt1" later:"broadcasting"`
+	Cluster string `yaml:"app_cluster" env:"PUSHER_APP_CLUSTER" default:"mt1"`
 	// Host to publish to. Empty means `api-CLUSTER.pusher.com`.
-	Host string `yaml:"host" env:"PUSHER_HOST" example:"ws.example.com" later:"broadcasting"`
+	Host string `yaml:"host" env:"PUSHER_HOST" example:"ws.example.com"`
 	// Its port.
-	Port int `yaml:"port" env:"PUSHER_PORT" default:"443" kind:"port" later:"broadcasting"`
+	Port int `yaml:"port" env:"PUSHER_PORT" default:"443" kind:"port"`
 	// `https` or `http`.
-	Scheme string `yaml:"scheme" env:"PUSHER_SCHEME" default:"https" kind:"enum https http" later:"broadcasting"`
+	Scheme string `yaml:"scheme" env:"PUSHER_SCHEME" default:"https" kind:"enum https http"`
 }
 
 // Reverb is the target of the reverb connection.
 type Reverb struct {
 	// Host to publish to.
-	Host string `yaml:"host" env:"REVERB_HOST" example:"ws.example.com" later:"broadcasting"`
+	Host string `yaml:"host" env:"REVERB_HOST" example:"ws.example.com"`
 	// Its port.
-	Port int `yaml:"port" env:"REVERB_PORT" default:"443" kind:"port" later:"broadcasting"`
+	Port int `yaml:"port" env:"REVERB_PORT" default:"443" kind:"port"`
 	// `https` or `http`.
-	Scheme string `yaml:"scheme" env:"REVERB_SCHEME" default:"https" kind:"enum https http" later:"broadcasting"`
+	Scheme string `yaml:"scheme" env:"REVERB_SCHEME" default:"https" kind:"enum https http"`
 }
 
 // Redis says where Redis is.
 type Redis struct {
 	// Whole address, `redis://…` or `rediss://…`; the other three then do not
 	// count.
-	URL string `yaml:"url" env:"REDIS_URL" example:"redis://127.0.0.1:6379/0" kind:"redis" later:"queues and clusters"`
+	URL string `yaml:"url" env:"REDIS_URL" example:"redis://127.0.0.1:6379/0" kind:"redis"`
 	// Host.
-	Host string `yaml:"host" env:"REDIS_HOST" default:"127.0.0.1" later:"queues and clusters"`
+	Host string `yaml:"host" env:"REDIS_HOST" default:"127.0.0.1"`
 	// Password. The word `null` counts as none.
-	Password string `yaml:"password" env:"REDIS_PASSWORD" secret:"true" kind:"null" later:"queues and clusters" example:"\"${REDIS_PASSWORD}\""`
+	Password string `yaml:"password" env:"REDIS_PASSWORD" secret:"true" kind:"null" example:"\"${REDIS_PASSWORD}\""`
 	// Port.
-	Port int `yaml:"port" env:"REDIS_PORT" default:"6379" kind:"port" later:"queues and clusters"`
+	Port int `yaml:"port" env:"REDIS_PORT" default:"6379" kind:"port"`
 }
 
 // Section is a part of the file that a later part of the program reads. It is

@@ -286,7 +286,6 @@ queue_connection: sync
 		t.Error("sections are not kept")
 	}
 	want := []string{
-		"env BELFRY_CORS_ORIGINS: cors_origins is read but not used yet: it is for application HTTP, which this version does not have",
 		"belfry.yaml:3: dashboards is read but not used yet: it is for dashboards, which this version does not have",
 		"belfry.yaml:4: cluster is read but not used yet: it is for the cluster, which this version does not have",
 		"the variable BELFRY_LISTN is not a setting; did you mean BELFRY_LISTEN?",
