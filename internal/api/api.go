@@ -21,6 +21,9 @@ type Hub interface {
 	// Publish hands events to the fan-out, all or none, and gives one Published
 	// for each. It must not keep the events' Data after it returns.
 	Publish(ctx context.Context, app string, events []pusher.Event) ([]hub.Published, error)
+	// PublishNow is Publish for a caller that must not wait: where that would, it
+	// gives hub.ErrWouldWait and has done nothing.
+	PublishNow(app string, events []pusher.Event) ([]hub.Published, error)
 	Channels(ctx context.Context, app, prefix string) (map[string]hub.ChannelInfo, error)
 	Channel(ctx context.Context, app, name string) (hub.ChannelState, error)
 	Users(ctx context.Context, app, name string) ([]string, error)
@@ -58,10 +61,8 @@ type Config struct {
 	Limit func(app *belfry.App, limit, event, channel string, size, max int64, near bool)
 }
 
-// New makes the handler of {prefix}/apps/…, safe for concurrent use. It starts
-// nothing and needs no closing. Bounds on the time that a request takes to
-// arrive are the http.Server's to set.
-func New(cfg Config) http.Handler {
+// New makes the door. It starts nothing and needs no closing.
+func New(cfg Config) *Door {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -84,16 +85,18 @@ func New(cfg Config) http.Handler {
 	if cfg.PathPrefix != "" && cfg.PathPrefix[0] != '/' {
 		cfg.PathPrefix = "/" + cfg.PathPrefix
 	}
-	return &door{
-		Config: cfg,
+	return &Door{
+		cfg:    cfg,
 		rates:  rates{byApp: map[string]*rateEntry{}},
 		keys:   newKeys(cfg),
 		bodies: sync.Pool{New: func() any { return new(bodyBuffer) }},
 	}
 }
 
-type door struct {
-	Config
+// Door is the handler of {prefix}/apps/…, safe for concurrent use. Bounds on the
+// time that a request takes to arrive are the http.Server's to set.
+type Door struct {
+	cfg    Config
 	rates  rates
 	keys   *keys
 	bodies sync.Pool
@@ -101,14 +104,19 @@ type door struct {
 
 // call is one authenticated request.
 type call struct {
-	ctx    context.Context
-	app    *belfry.App
-	header http.Header
-	query  pusher.Query
-	// subject is the channel or user that the path names.
-	subject string
+	matched
+	ctx   context.Context
+	app   *belfry.App
+	query pusher.Query
+	// key is its Idempotency-Key, empty for none.
+	key string
 	// body is the decoded body; it lives as long as the request.
 	body []byte
+	// now says that nothing may wait: what would gives hub.ErrWouldWait, and the
+	// call is carried out again without now.
+	now bool
+	// warned says that the call has given its early warnings.
+	warned bool
 }
 
 func (c *call) naming() pusher.Naming {
@@ -126,89 +134,82 @@ type answer struct {
 var emptyObject = []byte("{}")
 
 // ServeHTTP answers one request.
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	got, err := d.serve(r)
-	if err != nil {
-		d.fail(w, r, err)
-		return
-	}
-	h := w.Header()
-	if got.eventIDs != "" {
-		h.Set("X-Belfry-Event-Id", got.eventIDs)
-	}
-	if got.replayed {
-		h.Set("Idempotency-Replayed", "true")
-	}
-	if got.status == 0 {
-		got.status = http.StatusOK
-	}
-	if got.body == nil {
-		got.body = emptyObject
-	}
-	write(w, "application/json", got.status, got.body)
-}
-
-// serve checks in the order of HTTP-09: route, app, signature, switched off,
-// rate, content. A draining server takes nothing new on; a body that is too
-// large is refused while it is read.
-func (d *door) serve(r *http.Request) (answer, error) {
-	raw := rawPath(r.URL)
-	m, ok := d.match(raw)
-	if !ok {
-		return answer{}, belfry.Errorf(belfry.CodeNotFound, "no such route: the API is at %s/apps/{app_id}/events and its like", d.PathPrefix)
-	}
-	if !m.allows(r.Method) {
-		return answer{}, &methodError{allow: m.allow()}
-	}
-	app := d.Hub.App(m.app)
-	if app == nil {
-		return answer{}, belfry.Errorf(belfry.CodeNotFound, "no app has the id %q: check app_id, and that this is the right server", clip(m.app))
-	}
-	if d.Hub.Draining() {
-		return answer{}, belfry.Errorf(belfry.CodeUnavailable, "the server is shutting down: nothing was published; try again")
-	}
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	buffer := d.bodies.Get().(*bodyBuffer)
 	defer buffer.free(&d.bodies)
-	received, err := buffer.read(r, d.bodyLimit(app))
+	q := requestOf(r)
+	var got answer
+	c, err := d.check(&q, buffer)
+	if err == nil {
+		c.ctx = r.Context()
+		got, err = d.carryOut(c)
+	}
+	d.reply(r.Context(), &q, got, err).write(w)
+}
+
+// check checks in the order of HTTP-09: route, app, signature, switched off,
+// rate, content. A draining server takes nothing new on; a body that is too
+// large is refused while it is read.
+func (d *Door) check(q *request, buffer *bodyBuffer) (*call, error) {
+	m, ok := d.match(q.path)
+	if !ok {
+		return nil, belfry.Errorf(belfry.CodeNotFound, "no such route: the API is at %s/apps/{app_id}/events and its like", d.cfg.PathPrefix)
+	}
+	if !m.allows(q.method) {
+		return nil, &methodError{allow: m.allow()}
+	}
+	app := d.cfg.Hub.App(m.app)
+	if app == nil {
+		return nil, belfry.Errorf(belfry.CodeNotFound, "no app has the id %q: check app_id, and that this is the right server", clip(m.app))
+	}
+	if d.cfg.Hub.Draining() {
+		return nil, belfry.Errorf(belfry.CodeUnavailable, "the server is shutting down: nothing was published; try again")
+	}
+	received, err := buffer.read(q, d.bodyLimit(app))
 	if err != nil {
-		return answer{}, d.refused(app, err)
+		return nil, d.refused(app, err)
 	}
 	query, err := pusher.Request{
-		Method: r.Method, Paths: d.signedPaths(r, raw), RawQuery: r.URL.RawQuery, Body: received,
-	}.Verify(d.Now(), app.Secrets)
+		Method: q.method, Paths: d.signedPaths(q), RawQuery: q.query, Body: received,
+	}.Verify(d.cfg.Now(), app.Secrets)
 	if err != nil {
-		return answer{}, &belfry.Error{Code: belfry.CodeUnauthenticated, Message: err.Error()}
+		return nil, &belfry.Error{Code: belfry.CodeUnauthenticated, Message: err.Error()}
 	}
 	if app.Disabled {
-		return answer{}, belfry.Errorf(belfry.CodeForbidden, "app %q is disabled", clip(app.ID))
+		return nil, belfry.Errorf(belfry.CodeForbidden, "app %q is disabled", clip(app.ID))
 	}
 	if err := d.admit(app); err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	c := &call{ctx: r.Context(), app: app, header: r.Header, query: query, subject: m.subject}
-	if c.body, err = buffer.decode(r.Header, received, d.bodyLimit(app)); err != nil {
-		return answer{}, d.refused(app, err)
+	c := &call{matched: m, app: app, query: query, key: q.key}
+	if c.body, err = buffer.decode(q.coding, received, d.bodyLimit(app)); err != nil {
+		return nil, d.refused(app, err)
 	}
-	if m.publishes {
-		return d.once(c, m)
+	return c, nil
+}
+
+// carryOut does what an admitted call asks for.
+func (d *Door) carryOut(c *call) (answer, error) {
+	if c.publishes {
+		return d.once(c)
 	}
-	return m.serve(d, c)
+	return c.serve(d, c)
 }
 
 // refused reports a refusal to Limit when it was one of the app's limits, and
 // gives err back.
-func (d *door) refused(app *belfry.App, err error) error {
+func (d *Door) refused(app *belfry.App, err error) error {
 	if o, ok := errors.AsType[*pusher.OverLimit](err); ok {
-		d.Limit(app, o.Limit, o.Event, o.Channel, o.Size, o.Max, false)
+		d.cfg.Limit(app, o.Limit, o.Event, o.Channel, o.Size, o.Max, false)
 	}
 	return err
 }
 
 // near gives the early warning about a limit when size has reached 80% of it.
 // A limit below five has no size that is near it without being at it.
-func (d *door) near(app *belfry.App, limit, event, channel string, size, max int) {
+func (d *Door) near(app *belfry.App, limit, event, channel string, size, max int) {
 	if max >= 5 && size <= max && size*5 >= max*4 {
-		d.Limit(app, limit, event, channel, int64(size), int64(max), true)
+		d.cfg.Limit(app, limit, event, channel, int64(size), int64(max), true)
 	}
 }
 

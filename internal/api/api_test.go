@@ -90,6 +90,13 @@ func (f *fakeHub) Publish(ctx context.Context, _ string, events []pusher.Event) 
 	return out, nil
 }
 
+func (f *fakeHub) PublishNow(app string, events []pusher.Event) ([]hub.Published, error) {
+	if f.onPublish != nil {
+		return nil, hub.ErrWouldWait
+	}
+	return f.Publish(context.Background(), app, events)
+}
+
 func (f *fakeHub) Channels(_ context.Context, _, prefix string) (map[string]hub.ChannelInfo, error) {
 	found := map[string]hub.ChannelInfo{}
 	for name, s := range f.states {
@@ -134,7 +141,65 @@ type fixture struct {
 	now    time.Time
 }
 
+// way is one of the ways in which requests come to the door.
+type way func(*api.Door) http.Handler
+
+// start uses the way of net/http.
 func start(t testing.TB, change ...func(*belfry.App, *api.Config)) *fixture {
+	t.Helper()
+	return overHTTP.start(t, change...)
+}
+
+var overHTTP way = func(d *api.Door) http.Handler { return d }
+
+// inMemory is the way by Post, which leaves to net/http what it does not take.
+var inMemory way = func(d *api.Door) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		if r.Method != http.MethodPost || r.ContentLength < 0 || path != r.URL.EscapedPath() {
+			d.ServeHTTP(w, r)
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		var fields [][2][]byte
+		for name, values := range r.Header {
+			for _, v := range values {
+				fields = append(fields, [2][]byte{[]byte(strings.ToLower(name)), []byte(v)})
+			}
+		}
+		shared := bytes.Clone(body)
+		reply, later, ok := d.Post(api.Post{Target: r.RequestURI, Fields: fields, Body: shared})
+		if !ok {
+			d.ServeHTTP(w, r)
+			return
+		}
+		clear(shared) // the engine's buffer is used again
+		for i := range fields {
+			clear(fields[i][1])
+		}
+		if later != nil {
+			reply = later(r.Context())
+		}
+		for _, f := range reply.Header {
+			w.Header().Add(f[0], f[1])
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(reply.Body)))
+		w.WriteHeader(reply.Status)
+		w.Write(reply.Body)
+	})
+}
+
+// bothWays runs a test by each way.
+func bothWays(t *testing.T, test func(t *testing.T, by way)) {
+	t.Run("net/http", func(t *testing.T) { test(t, overHTTP) })
+	t.Run("in memory", func(t *testing.T) { test(t, inMemory) })
+}
+
+func (by way) start(t testing.TB, change ...func(*belfry.App, *api.Config)) *fixture {
 	t.Helper()
 	f := &fixture{TB: t, app: demoApp(), now: now}
 	f.hub = newFake(f.app)
@@ -153,7 +218,7 @@ func start(t testing.TB, change ...func(*belfry.App, *api.Config)) *fixture {
 	for _, c := range change {
 		c(f.app, &cfg)
 	}
-	f.Handler = api.New(cfg)
+	f.Handler = by(api.New(cfg))
 	return f
 }
 

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"io"
-	"net/http"
 	"strings"
 	"sync"
 
@@ -30,25 +29,25 @@ func (b *bodyBuffer) free(pool *sync.Pool) {
 }
 
 // bodyLimit is the largest body that the app may send.
-func (d *door) bodyLimit(app *belfry.App) int {
+func (d *Door) bodyLimit(app *belfry.App) int {
 	if limit := app.Limits.HTTPBody; limit != belfry.Unlimited {
-		return min(limit, d.MaxBody)
+		return min(limit, d.cfg.MaxBody)
 	}
-	return d.MaxBody
+	return d.cfg.MaxBody
 }
 
 // read takes in the body, no more than limit bytes of it (HTTP-09, LIMIT-14).
-func (b *bodyBuffer) read(r *http.Request, limit int) ([]byte, error) {
-	if r.ContentLength > int64(limit) {
-		return nil, bodyTooLarge(r.ContentLength, limit)
+func (b *bodyBuffer) read(q *request, limit int) ([]byte, error) {
+	if q.length > int64(limit) {
+		return nil, bodyTooLarge(q.length, limit)
 	}
-	if r.ContentLength == 0 || r.Body == nil {
-		return nil, nil
+	if q.length == 0 || q.body == nil {
+		return q.received, nil
 	}
-	if r.ContentLength > 0 {
-		b.received.Grow(int(r.ContentLength) + bytes.MinRead)
+	if q.length > 0 {
+		b.received.Grow(int(q.length) + bytes.MinRead)
 	}
-	n, err := b.received.ReadFrom(io.LimitReader(r.Body, int64(limit)+1))
+	n, err := b.received.ReadFrom(io.LimitReader(q.body, int64(limit)+1))
 	switch {
 	case n > int64(limit):
 		return nil, bodyTooLarge(n, limit)
@@ -61,8 +60,8 @@ func (b *bodyBuffer) read(r *http.Request, limit int) ([]byte, error) {
 // decode undoes the body's content coding. The MD5 covers the bytes as received
 // (HTTP-08), so it comes after the signature. The decoded body is bounded like
 // a plain one.
-func (b *bodyBuffer) decode(header http.Header, received []byte, limit int) ([]byte, error) {
-	coding := strings.ToLower(strings.TrimSpace(strings.Join(header.Values("Content-Encoding"), ", ")))
+func (b *bodyBuffer) decode(coding string, received []byte, limit int) ([]byte, error) {
+	coding = strings.ToLower(strings.TrimSpace(coding))
 	var open func(io.Reader) (io.ReadCloser, error)
 	switch coding {
 	case "", "identity":

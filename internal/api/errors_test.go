@@ -20,12 +20,14 @@ import (
 const goodEvent = `{"name":"e","channel":"c","data":"1"}`
 
 // HTTP-80: one table from the hub's errors to statuses.
-func TestHTTP80_Statuses(t *testing.T) {
+func TestHTTP80_Statuses(t *testing.T) { bothWays(t, testHTTP80_Statuses) }
+
+func testHTTP80_Statuses(t *testing.T, by way) {
 	for code, status := range map[belfry.Code]int{
 		belfry.CodeInvalid: 400, belfry.CodeUnauthenticated: 401, belfry.CodeForbidden: 403, belfry.CodeNotFound: 404,
 		belfry.CodeConflict: 409, belfry.CodeTooLarge: 413, belfry.CodeRateLimited: 429, belfry.CodeUnavailable: 503,
 	} {
-		f := start(t)
+		f := by.start(t)
 		f.hub.err = fmt.Errorf("publish: %w", &belfry.Error{Code: code, Message: "what is wrong", Hint: "what to do", Err: errors.New("cause")})
 		w := f.post("/events", goodEvent)
 		want(t, w, status, fmt.Sprintf(`{"error":"what is wrong; what to do","code":%d}`, status))
@@ -36,14 +38,16 @@ func TestHTTP80_Statuses(t *testing.T) {
 }
 
 // HTTP-80: the cause of an internal fault is for the log alone.
-func TestHTTP80_InternalFault(t *testing.T) {
+func TestHTTP80_InternalFault(t *testing.T) { bothWays(t, testHTTP80_InternalFault) }
+
+func testHTTP80_InternalFault(t *testing.T, by way) {
 	for _, err := range []error{
 		errors.New("password=hunter2"),
 		&belfry.Error{Code: belfry.CodeInternal, Message: "hunter2", Err: errors.New("x")},
 		&belfry.Error{Code: "novel", Message: "hunter2"},
 	} {
 		var log bytes.Buffer
-		f := start(t, func(_ *belfry.App, cfg *api.Config) { cfg.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+		f := by.start(t, func(_ *belfry.App, cfg *api.Config) { cfg.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 		f.hub.err = err
 		for _, path := range []string{"/channels", "/channels/c", "/channels/presence-c/users"} {
 			w := f.get(path)
@@ -62,9 +66,11 @@ func TestHTTP80_InternalFault(t *testing.T) {
 }
 
 // HTTP-80: a request that ran out of time may be sent again.
-func TestHTTP80_OutOfTime(t *testing.T) {
+func TestHTTP80_OutOfTime(t *testing.T) { bothWays(t, testHTTP80_OutOfTime) }
+
+func testHTTP80_OutOfTime(t *testing.T, by way) {
 	for _, err := range []error{context.DeadlineExceeded, context.Canceled} {
-		f := start(t)
+		f := by.start(t)
 		f.hub.err = err
 		w := f.post("/events", goodEvent)
 		refused(t, w, 503)
@@ -75,8 +81,10 @@ func TestHTTP80_OutOfTime(t *testing.T) {
 }
 
 // HTTP-80: unknown routes and apps are 404, with a JSON body.
-func TestHTTP80_NotFound(t *testing.T) {
-	f := start(t)
+func TestHTTP80_NotFound(t *testing.T) { bothWays(t, testHTTP80_NotFound) }
+
+func testHTTP80_NotFound(t *testing.T, by way) {
+	f := by.start(t)
 	for _, path := range []string{
 		"/", "/apps", "/apps/", "/apps/730041", "/apps/730041/", "/apps//events", "/apps/730041/event", "/apps/730041/events/",
 		"/apps/730041/channels/", "/apps/730041/channels/a/", "/apps/730041/channels/a/b", "/apps/730041/channels/a/users/b",
@@ -89,8 +97,10 @@ func TestHTTP80_NotFound(t *testing.T) {
 }
 
 // HTTP-80: a known route with another method is 405 and names the right one.
-func TestHTTP80_MethodNotAllowed(t *testing.T) {
-	f := start(t)
+func TestHTTP80_MethodNotAllowed(t *testing.T) { bothWays(t, testHTTP80_MethodNotAllowed) }
+
+func testHTTP80_MethodNotAllowed(t *testing.T, by way) {
+	f := by.start(t)
 	for path, allow := range map[string]string{
 		"/events": "POST", "/batch_events": "POST", "/channels": "GET, HEAD", "/channels/c": "GET, HEAD", "/channels/c/users": "GET, HEAD",
 		"/channels/c/events": "POST", "/channels/c/stats": "GET, HEAD", "/users/u/terminate_connections": "POST",
@@ -106,8 +116,10 @@ func TestHTTP80_MethodNotAllowed(t *testing.T) {
 }
 
 // HTTP-81: JSON unless the caller would rather have text.
-func TestHTTP81_ErrorForms(t *testing.T) {
-	f := start(t)
+func TestHTTP81_ErrorForms(t *testing.T) { bothWays(t, testHTTP81_ErrorForms) }
+
+func testHTTP81_ErrorForms(t *testing.T, by way) {
+	f := by.start(t)
 	for accept, text := range map[string]bool{
 		"":                                    false,
 		"*/*":                                 false,
@@ -132,8 +144,10 @@ func TestHTTP81_ErrorForms(t *testing.T) {
 }
 
 // HTTP-83: nothing is offered to browsers.
-func TestHTTP83_NoCORS(t *testing.T) {
-	f := start(t)
+func TestHTTP83_NoCORS(t *testing.T) { bothWays(t, testHTTP83_NoCORS) }
+
+func testHTTP83_NoCORS(t *testing.T, by way) {
+	f := by.start(t)
 	body := goodEvent
 	for _, method := range []string{"POST", "OPTIONS"} {
 		w := f.send(method, f.target(method, base+"/events", body), body, "Origin: https://evil.test", "Access-Control-Request-Method: POST")
@@ -146,8 +160,10 @@ func TestHTTP83_NoCORS(t *testing.T) {
 }
 
 // HTTP-80: a draining server takes nothing on.
-func TestHTTP80_Draining(t *testing.T) {
-	f := start(t)
+func TestHTTP80_Draining(t *testing.T) { bothWays(t, testHTTP80_Draining) }
+
+func testHTTP80_Draining(t *testing.T, by way) {
+	f := by.start(t)
 	f.hub.draining = true
 	w := f.post("/events", goodEvent)
 	refused(t, w, 503, "shutting down")
@@ -158,8 +174,10 @@ func TestHTTP80_Draining(t *testing.T) {
 }
 
 // HTTP-80, HTTP-09: requests a second, per app.
-func TestHTTP80_Rate(t *testing.T) {
-	f := start(t, func(a *belfry.App, _ *api.Config) { a.Limits.HTTPRequestsPerSecond = 2 })
+func TestHTTP80_Rate(t *testing.T) { bothWays(t, testHTTP80_Rate) }
+
+func testHTTP80_Rate(t *testing.T, by way) {
+	f := by.start(t, func(a *belfry.App, _ *api.Config) { a.Limits.HTTPRequestsPerSecond = 2 })
 	other := demoApp()
 	other.ID = "2"
 	f.hub.apps["2"] = other
@@ -193,7 +211,11 @@ func TestHTTP80_Rate(t *testing.T) {
 
 // A request that fails its signature takes nothing off the app's allowance.
 func TestHTTP09_RateComesAfterTheSignature(t *testing.T) {
-	f := start(t, func(a *belfry.App, _ *api.Config) { a.Limits.HTTPRequestsPerSecond = 1 })
+	bothWays(t, testHTTP09_RateComesAfterTheSignature)
+}
+
+func testHTTP09_RateComesAfterTheSignature(t *testing.T, by way) {
+	f := by.start(t, func(a *belfry.App, _ *api.Config) { a.Limits.HTTPRequestsPerSecond = 1 })
 	for range 5 {
 		refused(t, f.send("GET", base+"/channels", ""), 401)
 	}
@@ -201,8 +223,10 @@ func TestHTTP09_RateComesAfterTheSignature(t *testing.T) {
 }
 
 // HTTP-09, LIMIT-14: the body is bounded while it is read, before the signature.
-func TestHTTP09_BodyLimit(t *testing.T) {
-	f := start(t, func(a *belfry.App, _ *api.Config) { a.Limits.HTTPBody = 100 })
+func TestHTTP09_BodyLimit(t *testing.T) { bothWays(t, testHTTP09_BodyLimit) }
+
+func testHTTP09_BodyLimit(t *testing.T, by way) {
+	f := by.start(t, func(a *belfry.App, _ *api.Config) { a.Limits.HTTPBody = 100 })
 	fits := goodEvent + strings.Repeat(" ", 100-len(goodEvent))
 	want(t, f.post("/events", fits), 200, `{}`)
 	refused(t, f.post("/events", fits+" "), 413, "101", "100")
@@ -217,8 +241,10 @@ func TestHTTP09_BodyLimit(t *testing.T) {
 }
 
 // HTTP-09: a body without a length is bounded all the same.
-func TestHTTP09_ChunkedBody(t *testing.T) {
-	f := start(t, func(a *belfry.App, _ *api.Config) { a.Limits.HTTPBody = 100 })
+func TestHTTP09_ChunkedBody(t *testing.T) { bothWays(t, testHTTP09_ChunkedBody) }
+
+func testHTTP09_ChunkedBody(t *testing.T, by way) {
+	f := by.start(t, func(a *belfry.App, _ *api.Config) { a.Limits.HTTPBody = 100 })
 	send := func(body string) int {
 		r := newRequest(t, f.target("POST", base+"/events", body), io.MultiReader(strings.NewReader(body)))
 		return record(f, r).Code
@@ -233,7 +259,9 @@ func TestHTTP09_ChunkedBody(t *testing.T) {
 
 // HTTP-08: the MD5 of a compressed body covers the bytes as received; the
 // decompressed body is bounded too.
-func TestHTTP08_CompressedBody(t *testing.T) {
+func TestHTTP08_CompressedBody(t *testing.T) { bothWays(t, testHTTP08_CompressedBody) }
+
+func testHTTP08_CompressedBody(t *testing.T, by way) {
 	compress := func(w io.WriteCloser, out *bytes.Buffer, plain string) string {
 		io.WriteString(w, plain)
 		w.Close()
@@ -267,7 +295,7 @@ func TestHTTP08_CompressedBody(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			f := start(t)
+			f := by.start(t)
 			w := f.send("POST", f.target("POST", base+"/events", c.body), c.body, "Content-Encoding: "+c.coding)
 			if c.status == 200 {
 				want(t, w, 200, `{}`)
@@ -280,8 +308,10 @@ func TestHTTP08_CompressedBody(t *testing.T) {
 }
 
 // Early warnings at 80% name the limit and what came near it.
-func TestLimits_EarlyWarning(t *testing.T) {
-	f := start(t)
+func TestLimits_EarlyWarning(t *testing.T) { bothWays(t, testLimits_EarlyWarning) }
+
+func testLimits_EarlyWarning(t *testing.T, by way) {
+	f := by.start(t)
 	f.post("/events", `{"name":"`+strings.Repeat("n", 159)+`","channel":"`+strings.Repeat("c", 159)+`","data":"`+strings.Repeat("x", 8191)+`"}`)
 	wantLimits(t, f)
 	name, channel := strings.Repeat("n", 160), strings.Repeat("c", 160)

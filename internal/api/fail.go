@@ -77,44 +77,52 @@ func explain(err error) (status int, text string) {
 	return http.StatusInternalServerError, "internal error"
 }
 
-// fail answers a request with an error (HTTP-80, HTTP-81).
-func (d *door) fail(w http.ResponseWriter, r *http.Request, err error) {
+// fail gives the answer to an error (HTTP-80, HTTP-81).
+func (d *Door) fail(ctx context.Context, q *request, err error) Reply {
 	status, text := explain(err)
-	h := w.Header()
+	r := Reply{Status: status, Header: make([][2]string, 0, 3)}
 	switch status {
 	case http.StatusMethodNotAllowed:
 		e, _ := errors.AsType[*methodError](err)
-		h.Set("Allow", e.allow)
+		r.add("Allow", e.allow)
 	case http.StatusUnsupportedMediaType:
-		h.Set("Accept-Encoding", "gzip, deflate, identity")
+		r.add("Accept-Encoding", "gzip, deflate, identity")
 	case http.StatusTooManyRequests:
-		h.Set("Retry-After", retryAfter(err))
+		r.add("Retry-After", retryAfter(err))
 	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", "1")
+		r.add("Retry-After", "1")
 	}
-	d.log(r, status, text, err)
-	h.Set("X-Content-Type-Options", "nosniff")
-	if prefersText(r.Header.Values("Accept")) {
-		write(w, "text/plain; charset=utf-8", status, []byte(text))
-		return
+	d.log(ctx, q, status, text, err)
+	r.add("X-Content-Type-Options", "nosniff")
+	if prefersText(q.accept) {
+		r.add("Content-Type", "text/plain; charset=utf-8")
+		r.Body = []byte(text)
+		return r
 	}
+	r.add("Content-Type", jsonType)
 	body := pusher.AppendString([]byte(`{"error":`), text)
 	body = append(body, `,"code":`...)
 	body = strconv.AppendInt(body, int64(status), 10)
-	write(w, "application/json", status, append(body, '}'))
+	r.Body = append(body, '}')
+	return r
 }
 
 // log keeps an internal fault's cause; a caller's mistake is for debugging.
-func (d *door) log(r *http.Request, status int, text string, err error) {
+func (d *Door) log(ctx context.Context, q *request, status int, text string, err error) {
 	level := slog.LevelDebug
-	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status)}
 	if status == http.StatusInternalServerError {
 		level = slog.LevelError
+	}
+	if !d.cfg.Logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("method", q.method), slog.String("path", unescape(q.path)), slog.Int("status", status)}
+	if status == http.StatusInternalServerError {
 		attrs = append(attrs, slog.Any("error", err))
 	} else {
 		attrs = append(attrs, slog.String("reason", text))
 	}
-	d.Logger.LogAttrs(r.Context(), level, "api request failed", attrs...)
+	d.cfg.Logger.LogAttrs(ctx, level, "api request failed", attrs...)
 }
 
 // retryAfter gives whole seconds, at least one.
@@ -125,22 +133,6 @@ func retryAfter(err error) string {
 	}
 	return strconv.Itoa(max(1, int((e.retry+time.Second-1)/time.Second)))
 }
-
-// write sends a whole response; for HEAD net/http leaves the body out.
-func write(w http.ResponseWriter, contentType string, status int, body []byte) {
-	h := w.Header()
-	if contentType == "application/json" {
-		h["Content-Type"] = jsonType
-	} else {
-		h.Set("Content-Type", contentType)
-	}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))} // for HEAD too
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the caller is gone: nobody is left to tell
-}
-
-// jsonType is shared by all answers and never changed.
-var jsonType = []string{"application/json"}
 
 // prefersText reports whether Accept ranks text/plain above JSON. Equal ranks,
 // "*/*" and no header mean JSON.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/hub"
 )
 
 const (
@@ -57,28 +58,26 @@ func newKeys(cfg Config) *keys {
 // once publishes, unless a request with the same Idempotency-Key and content
 // did so within the window: then its answer is given again. A duplicate that
 // comes meanwhile waits for the first. Another content is a conflict.
-func (d *door) once(c *call, m matched) (answer, error) {
-	key := c.header.Get("Idempotency-Key")
+func (d *Door) once(c *call) (answer, error) {
+	key := c.key
 	if key == "" {
-		return m.serve(d, c)
+		return c.serve(d, c)
 	}
 	if len(key) > maxKeyLength {
 		return answer{}, belfry.Errorf(belfry.CodeInvalid, "Idempotency-Key has %d characters: at most %d are allowed", len(key), maxKeyLength)
 	}
-	fingerprint := c.fingerprint(m)
+	fingerprint := c.fingerprint()
 	for {
 		first, mine := d.keys.begin(c.app.ID, key, fingerprint)
 		if mine {
-			return d.attempt(c, m, first)
+			return d.attempt(c, first)
 		}
 		if first.fingerprint != fingerprint {
 			return answer{}, belfry.Errorf(belfry.CodeConflict,
 				"Idempotency-Key %q was used for another request within the last %s: use a new key for a new event", clip(key), d.keys.window)
 		}
-		select {
-		case <-first.done:
-		case <-c.ctx.Done():
-			return answer{}, context.Cause(c.ctx)
+		if err := c.await(first.done); err != nil {
+			return answer{}, err
 		}
 		if got, ok := d.keys.result(first); ok {
 			got.replayed = true
@@ -87,20 +86,38 @@ func (d *door) once(c *call, m matched) (answer, error) {
 	}
 }
 
+// await waits for another request's end.
+func (c *call) await(done <-chan struct{}) error {
+	if c.now {
+		select {
+		case <-done:
+			return nil
+		default:
+			return hub.ErrWouldWait
+		}
+	}
+	select {
+	case <-done:
+		return nil
+	case <-c.ctx.Done():
+		return context.Cause(c.ctx)
+	}
+}
+
 // attempt carries the first request out to its end, even when its caller hangs
 // up: duplicates may be waiting.
-func (d *door) attempt(c *call, m matched, first *attempt) (got answer, err error) {
+func (d *Door) attempt(c *call, first *attempt) (got answer, err error) {
 	done := false
 	defer func() { d.keys.end(c.app.ID, first, got, done && err == nil) }()
 	c.ctx = context.WithoutCancel(c.ctx)
-	got, err = m.serve(d, c)
+	got, err = c.serve(d, c)
 	done = true // not reached in a panic
 	return got, err
 }
 
 // fingerprint covers what tells one publish from another: route, path, body and
 // the parameters that are not the signature's.
-func (c *call) fingerprint(m matched) (sum [sha256.Size]byte) {
+func (c *call) fingerprint() (sum [sha256.Size]byte) {
 	h := sha256.New()
 	part := func(s string) {
 		var size [8]byte
@@ -111,8 +128,8 @@ func (c *call) fingerprint(m matched) (sum [sha256.Size]byte) {
 		h.Write([]byte(s))
 	}
 	part(http.MethodPost)
-	part(m.name)
-	part(m.subject)
+	part(c.name)
+	part(c.subject)
 	for _, p := range c.query {
 		if !strings.HasPrefix(p.Name, "auth_") && p.Name != "body_md5" {
 			part(p.Name)

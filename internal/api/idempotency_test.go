@@ -20,8 +20,10 @@ func (f *fixture) keyed(idempotencyKey, path, body string, params ...string) *ht
 }
 
 // The same key and request give the same answer, without a second publish.
-func TestIdempotency_Replay(t *testing.T) {
-	f := start(t)
+func TestIdempotency_Replay(t *testing.T) { bothWays(t, testIdempotency_Replay) }
+
+func testIdempotency_Replay(t *testing.T, by way) {
+	f := by.start(t)
 	const body = `{"name":"e","channel":"c","data":"1","receipt":true}`
 	first := f.keyed("k1", "/events", body)
 	f.now = f.now.Add(time.Minute) // signed anew: the parameters of the signature do not count
@@ -39,8 +41,10 @@ func TestIdempotency_Replay(t *testing.T) {
 }
 
 // The key is remembered for two minutes.
-func TestIdempotency_Window(t *testing.T) {
-	f := start(t)
+func TestIdempotency_Window(t *testing.T) { bothWays(t, testIdempotency_Window) }
+
+func testIdempotency_Window(t *testing.T, by way) {
+	f := by.start(t)
 	f.keyed("k1", "/events", goodEvent)
 	f.now = f.now.Add(2*time.Minute - 1)
 	f.keyed("k1", "/events", goodEvent)
@@ -56,8 +60,10 @@ func TestIdempotency_Window(t *testing.T) {
 
 // The same key with another request is a conflict; another key, another app
 // and no key are not.
-func TestIdempotency_Conflict(t *testing.T) {
-	f := start(t)
+func TestIdempotency_Conflict(t *testing.T) { bothWays(t, testIdempotency_Conflict) }
+
+func testIdempotency_Conflict(t *testing.T, by way) {
+	f := by.start(t)
 	other := demoApp()
 	other.ID = "2"
 	f.hub.apps["2"] = other
@@ -82,7 +88,11 @@ func TestIdempotency_Conflict(t *testing.T) {
 
 // A refusal or a fault published nothing, so the key is free again.
 func TestIdempotency_FailureIsForgotten(t *testing.T) {
-	f := start(t)
+	bothWays(t, testIdempotency_FailureIsForgotten)
+}
+
+func testIdempotency_FailureIsForgotten(t *testing.T, by way) {
+	f := by.start(t)
 	f.hub.err = belfry.Errorf(belfry.CodeUnavailable, "no room")
 	refused(t, f.keyed("k1", "/events", goodEvent), 503)
 	f.hub.err = nil
@@ -98,8 +108,12 @@ func TestIdempotency_FailureIsForgotten(t *testing.T) {
 // Duplicates that come while the first is under way wait for it; when it fails
 // one of them takes its place.
 func TestIdempotency_ConcurrentDuplicates(t *testing.T) {
+	bothWays(t, testIdempotency_ConcurrentDuplicates)
+}
+
+func testIdempotency_ConcurrentDuplicates(t *testing.T, by way) {
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t)
+		f := by.start(t)
 		gate := make(chan error)
 		f.hub.onPublish = func(ctx context.Context) error {
 			select {
@@ -129,9 +143,11 @@ func TestIdempotency_ConcurrentDuplicates(t *testing.T) {
 
 // A publish under a key goes on when its caller hangs up, and one who waits for
 // it may hang up too.
-func TestIdempotency_CallerHangsUp(t *testing.T) {
+func TestIdempotency_CallerHangsUp(t *testing.T) { bothWays(t, testIdempotency_CallerHangsUp) }
+
+func testIdempotency_CallerHangsUp(t *testing.T, by way) {
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t)
+		f := by.start(t)
 		gate := make(chan struct{})
 		f.hub.onPublish = func(ctx context.Context) error {
 			select {
@@ -168,8 +184,10 @@ func TestIdempotency_CallerHangsUp(t *testing.T) {
 }
 
 // A panic in the hub does not leave the key taken.
-func TestIdempotency_Panic(t *testing.T) {
-	f := start(t)
+func TestIdempotency_Panic(t *testing.T) { bothWays(t, testIdempotency_Panic) }
+
+func testIdempotency_Panic(t *testing.T, by way) {
+	f := by.start(t)
 	f.hub.onPublish = func(context.Context) error { panic("broken") }
 	func() {
 		defer func() { _ = recover() }()
@@ -181,9 +199,11 @@ func TestIdempotency_Panic(t *testing.T) {
 
 // Above its bound an app's oldest keys are forgotten early, and the log says so
 // once a window.
-func TestIdempotency_Bound(t *testing.T) {
+func TestIdempotency_Bound(t *testing.T) { bothWays(t, testIdempotency_Bound) }
+
+func testIdempotency_Bound(t *testing.T, by way) {
 	var log bytes.Buffer
-	f := start(t, func(_ *belfry.App, cfg *api.Config) {
+	f := by.start(t, func(_ *belfry.App, cfg *api.Config) {
 		cfg.IdempotencyKeys = 2
 		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	})

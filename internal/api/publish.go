@@ -12,7 +12,7 @@ import (
 )
 
 // events serves POST /events (HTTP-20).
-func (d *door) events(c *call) (answer, error) {
+func (d *Door) events(c *call) (answer, error) {
 	event, err := pusher.ParseEvent(c.body, c.naming())
 	if err != nil {
 		return answer{}, d.refused(c.app, err)
@@ -46,7 +46,7 @@ func (d *door) events(c *call) (answer, error) {
 }
 
 // batchEvents serves POST /batch_events (HTTP-30 to HTTP-33).
-func (d *door) batchEvents(c *call) (answer, error) {
+func (d *Door) batchEvents(c *call) (answer, error) {
 	batch, err := pusher.ParseBatch(c.body, c.naming())
 	if err != nil {
 		return answer{}, d.refused(c.app, err)
@@ -54,7 +54,9 @@ func (d *door) batchEvents(c *call) (answer, error) {
 	if len(batch) == 0 {
 		return answer{}, nil
 	}
-	d.near(c.app, "batch_size", "", "", len(batch), c.app.Limits.BatchSize)
+	if !c.warned {
+		d.near(c.app, "batch_size", "", "", len(batch), c.app.Limits.BatchSize)
+	}
 	published, err := d.publish(c, batch)
 	if err != nil {
 		return answer{}, err
@@ -85,7 +87,7 @@ func (d *door) batchEvents(c *call) (answer, error) {
 
 // channelEvent serves the deprecated POST /channels/{name}/events (HTTP-70):
 // the body is the data, the query names the event.
-func (d *door) channelEvent(c *call) (answer, error) {
+func (d *Door) channelEvent(c *call) (answer, error) {
 	event, err := pusher.MakeEvent(c.query.Get("name"), c.subject, c.query.Get("socket_id"), c.body, c.naming())
 	if err != nil {
 		return answer{}, d.refused(c.app, err)
@@ -97,8 +99,30 @@ func (d *door) channelEvent(c *call) (answer, error) {
 	return answer{status: 202, eventIDs: ids(published)}, nil
 }
 
+// maxNow is to how many channels a call publishes that must not wait: each may
+// mean some writes.
+const maxNow = 16
+
 // publish hands checked events to the hub.
-func (d *door) publish(c *call, events []pusher.Event) ([]hub.Published, error) {
+func (d *Door) publish(c *call, events []pusher.Event) ([]hub.Published, error) {
+	if !c.warned {
+		c.warned = true
+		d.warn(c, events)
+	}
+	if !c.now {
+		return d.cfg.Hub.Publish(c.ctx, c.app.ID, events)
+	}
+	channels := 0
+	for i := range events {
+		if channels += len(events[i].Channels); channels > maxNow || events[i].HasInfo {
+			return nil, hub.ErrWouldWait
+		}
+	}
+	return d.cfg.Hub.PublishNow(c.app.ID, events)
+}
+
+// warn gives the early warnings about the limits of a publish.
+func (d *Door) warn(c *call, events []pusher.Event) {
 	limits := &c.app.Limits
 	longest := c.naming().MaxChannelName()
 	d.near(c.app, "http_body", "", "", len(c.body), limits.HTTPBody)
@@ -111,20 +135,19 @@ func (d *door) publish(c *call, events []pusher.Event) ([]hub.Published, error) 
 			d.near(c.app, "channel_name_length", "", channel, len(channel), longest)
 		}
 	}
-	return d.Hub.Publish(c.ctx, c.app.ID, events)
 }
 
 // appendInfo appends the attributes of a channel that were asked for, as
 // members of an object that was just opened; those that do not apply are left
 // out (HTTP-26). The event is out by now, so a failure here is not the
 // publisher's: an error status would mean that nothing was published (HTTP-80).
-func (d *door) appendInfo(b []byte, c *call, info []string, channel string) []byte {
+func (d *Door) appendInfo(b []byte, c *call, info []string, channel string) []byte {
 	if len(info) == 0 || strings.HasPrefix(channel, "#") {
 		return b
 	}
-	state, err := d.Hub.Channel(context.WithoutCancel(c.ctx), c.app.ID, channel)
+	state, err := d.cfg.Hub.Channel(context.WithoutCancel(c.ctx), c.app.ID, channel)
 	if err != nil {
-		d.Logger.Warn("no channel info for a published event", slog.String("app", c.app.ID),
+		d.cfg.Logger.Warn("no channel info for a published event", slog.String("app", c.app.ID),
 			slog.String("channel", channel), slog.Any("error", err))
 		return b
 	}

@@ -16,8 +16,10 @@ func occupied(subscriptions, users int) hub.ChannelState {
 }
 
 // HTTP-11, HTTP-20, HTTP-84: a publish is answered with 200 and an empty object.
-func TestHTTP20_Publish(t *testing.T) {
-	f := start(t)
+func TestHTTP20_Publish(t *testing.T) { bothWays(t, testHTTP20_Publish) }
+
+func testHTTP20_Publish(t *testing.T, by way) {
+	f := by.start(t)
 	w := f.post("/events", `{"name":"order.shipped","channels":["private-orders.42","orders"],"data":"{\"id\":42}","socket_id":"4321.98765"}`)
 	want(t, w, 200, `{}`)
 	if id := w.Header().Get("X-Belfry-Event-Id"); id != "event-0-0" {
@@ -33,7 +35,11 @@ func TestHTTP20_Publish(t *testing.T) {
 // HTTP-11, HTTP-12: the content type is not looked at, unknown members are
 // ignored.
 func TestHTTP11_ContentTypeIsNotEnforced(t *testing.T) {
-	f := start(t)
+	bothWays(t, testHTTP11_ContentTypeIsNotEnforced)
+}
+
+func testHTTP11_ContentTypeIsNotEnforced(t *testing.T, by way) {
+	f := by.start(t)
 	body := `{"name":"e","channel":"c","data":"","later":{"a":[1]},"receipt":"yes"}`
 	for _, kind := range []string{"application/x-www-form-urlencoded", "text/plain", ""} {
 		want(t, f.send("POST", f.target("POST", base+"/events", body), body, "Content-Type: "+kind), 200, `{}`)
@@ -41,8 +47,10 @@ func TestHTTP11_ContentTypeIsNotEnforced(t *testing.T) {
 }
 
 // HTTP-21: channels wins over channel; a channel named twice counts once.
-func TestHTTP21_Channels(t *testing.T) {
-	f := start(t)
+func TestHTTP21_Channels(t *testing.T) { bothWays(t, testHTTP21_Channels) }
+
+func testHTTP21_Channels(t *testing.T, by way) {
+	f := by.start(t)
 	want(t, f.post("/events", `{"name":"e","channel":"one","data":"1"}`), 200, `{}`)
 	want(t, f.post("/events", `{"name":"e","channel":"one","channels":["a","b","a"],"data":"1"}`), 200, `{}`)
 	got := f.hub.events()
@@ -52,7 +60,9 @@ func TestHTTP21_Channels(t *testing.T) {
 }
 
 // HTTP-22: a string passes as it stands, another value is serialised once.
-func TestHTTP22_Data(t *testing.T) {
+func TestHTTP22_Data(t *testing.T) { bothWays(t, testHTTP22_Data) }
+
+func testHTTP22_Data(t *testing.T, by way) {
 	for in, token := range map[string]string{
 		`""`:                       `""`,
 		`"caf\u00e9 \/"`:           `"caf\u00e9 \/"`,
@@ -60,7 +70,7 @@ func TestHTTP22_Data(t *testing.T) {
 		`7`:                        `"7"`,
 		`false`:                    `"false"`,
 	} {
-		f := start(t)
+		f := by.start(t)
 		want(t, f.post("/events", `{"name":"e","channel":"c","data":`+in+`}`), 200, `{}`)
 		if got := f.hub.events(); string(got[0].Data) != token {
 			t.Errorf("data %s became %s, want %s", in, got[0].Data, token)
@@ -69,8 +79,10 @@ func TestHTTP22_Data(t *testing.T) {
 }
 
 // HTTP-22, LIMIT-03: the limit counts the bytes of the string; over it is a 413.
-func TestHTTP22_DataLimit(t *testing.T) {
-	f := start(t)
+func TestHTTP22_DataLimit(t *testing.T) { bothWays(t, testHTTP22_DataLimit) }
+
+func testHTTP22_DataLimit(t *testing.T, by way) {
+	f := by.start(t)
 	event := func(data string) string { return `{"name":"big","channel":"c","data":"` + data + `"}` }
 	want(t, f.post("/events", event(strings.Repeat(`\u00e9`, 5120))), 200, `{}`)
 	refused(t, f.post("/events", event(strings.Repeat("x", 10241))), 413, "content of this event", "big", `\"c\"`, "10241", "10240")
@@ -88,7 +100,9 @@ func wantLimits(t *testing.T, f *fixture, want ...string) {
 }
 
 // HTTP-21 to HTTP-25: what is wrong is named, and nothing is published.
-func TestHTTP21_RefusedEvents(t *testing.T) {
+func TestHTTP21_RefusedEvents(t *testing.T) { bothWays(t, testHTTP21_RefusedEvents) }
+
+func testHTTP21_RefusedEvents(t *testing.T, by way) {
 	long := strings.Repeat("n", 201)
 	many := `"c` + strings.Join(strings.Split(strings.Repeat("x", 101), ""), `","c`) + `"`
 	cases := map[string]struct{ body, says string }{
@@ -118,7 +132,7 @@ func TestHTTP21_RefusedEvents(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			f := start(t)
+			f := by.start(t)
 			refused(t, f.post("/events", c.body), 400, c.says)
 			f.nothing()
 		})
@@ -126,7 +140,9 @@ func TestHTTP21_RefusedEvents(t *testing.T) {
 }
 
 // HTTP-23, HTTP-24, HTTP-25, HTTP-27: what is odd but legal.
-func TestHTTP23_AcceptedEvents(t *testing.T) {
+func TestHTTP23_AcceptedEvents(t *testing.T) { bothWays(t, testHTTP23_AcceptedEvents) }
+
+func testHTTP23_AcceptedEvents(t *testing.T, by way) {
 	for _, body := range []string{
 		`{"name":"App\\Events\\Shipped","channel":"c","data":""}`,
 		`{"name":"client-typing","channel":"private-c","data":""}`,
@@ -137,20 +153,24 @@ func TestHTTP23_AcceptedEvents(t *testing.T) {
 		`{"name":"e","channel":"c","data":"","socket_id":null,"info":null,"channels":null}`,
 		`{"name":"e","channels":["private-encrypted-a","b"],"data":""}`,
 	} {
-		want(t, start(t).post("/events", body), 200, `{}`)
+		want(t, by.start(t).post("/events", body), 200, `{}`)
 	}
 }
 
 // CH-03: strict naming caps channel names at 164 characters.
-func TestCH03_StrictNames(t *testing.T) {
-	f := start(t, func(a *belfry.App, _ *api.Config) { a.StrictNames = true })
+func TestCH03_StrictNames(t *testing.T) { bothWays(t, testCH03_StrictNames) }
+
+func testCH03_StrictNames(t *testing.T, by way) {
+	f := by.start(t, func(a *belfry.App, _ *api.Config) { a.StrictNames = true })
 	refused(t, f.post("/events", `{"name":"e","channel":"`+strings.Repeat("c", 165)+`","data":""}`), 400, "165", "164")
 }
 
 // HTTP-26, HTTP-47: info gives an entry for each distinct channel and leaves
 // out what does not apply.
-func TestHTTP26_Info(t *testing.T) {
-	f := start(t)
+func TestHTTP26_Info(t *testing.T) { bothWays(t, testHTTP26_Info) }
+
+func testHTTP26_Info(t *testing.T, by way) {
+	f := by.start(t)
 	f.hub.states["presence-a"] = occupied(3, 2)
 	f.hub.states["b"] = occupied(5, 0)
 	body := `{"name":"e","channels":["presence-a","b","gone","#server-to-user-7","b"],"data":"","info":%q}`
@@ -163,8 +183,10 @@ func TestHTTP26_Info(t *testing.T) {
 }
 
 // A receipt is added where it is asked for.
-func TestReceipt(t *testing.T) {
-	f := start(t)
+func TestReceipt(t *testing.T) { bothWays(t, testReceipt) }
+
+func testReceipt(t *testing.T, by way) {
+	f := by.start(t)
 	f.hub.receipt = hub.Receipt{Matched: 4, Written: 2, Waiting: 1, Dropped: 1}
 	const receipt = `"receipt":{"matched":4,"written":2,"waiting":1,"dropped":1}`
 	want(t, f.post("/events", `{"name":"e","channel":"c","data":"","receipt":true}`), 200, `{"id":"event-0-0",`+receipt+`}`)
@@ -178,8 +200,10 @@ func TestReceipt(t *testing.T) {
 }
 
 // HTTP-30, HTTP-31: a batch, and an empty one.
-func TestHTTP31_Batch(t *testing.T) {
-	f := start(t)
+func TestHTTP31_Batch(t *testing.T) { bothWays(t, testHTTP31_Batch) }
+
+func testHTTP31_Batch(t *testing.T, by way) {
+	f := by.start(t)
 	want(t, f.post("/batch_events", `{"batch":[]}`), 200, `{}`)
 	f.nothing()
 	want(t, f.post("/batch_events", `{"batch":[{"name":"a","channel":"x","data":"1","socket_id":"1.2"},{"name":"b","channel":"y","data":"2"}]}`), 200, `{}`)
@@ -194,8 +218,10 @@ func batchOf(n int) string {
 }
 
 // HTTP-31, LIMIT-05: ten events, or what the app allows.
-func TestHTTP31_BatchTooLarge(t *testing.T) {
-	f := start(t)
+func TestHTTP31_BatchTooLarge(t *testing.T) { bothWays(t, testHTTP31_BatchTooLarge) }
+
+func testHTTP31_BatchTooLarge(t *testing.T, by way) {
+	f := by.start(t)
 	want(t, f.post("/batch_events", batchOf(10)), 200, `{}`)
 	refused(t, f.post("/batch_events", batchOf(11)), 400, "Batch too large", "11", "10")
 	wantLimits(t, f, "near batch_size   10 10", "over batch_size   11 10")
@@ -206,14 +232,16 @@ func TestHTTP31_BatchTooLarge(t *testing.T) {
 }
 
 // HTTP-32: all or nothing; the text of the 413 is hosted's.
-func TestHTTP32_AllOrNothing(t *testing.T) {
+func TestHTTP32_AllOrNothing(t *testing.T) { bothWays(t, testHTTP32_AllOrNothing) }
+
+func testHTTP32_AllOrNothing(t *testing.T, by way) {
 	for item, want := range map[string]int{
 		`{"name":"e","channel":"b d","data":""}`: 400,
 		`{"name":"e","channel":"c"}`:             400,
 		`7`:                                      400,
 		`{"name":"e","channel":"c","data":"` + strings.Repeat("x", 10241) + `"}`: 413,
 	} {
-		f := start(t)
+		f := by.start(t)
 		w := f.post("/batch_events", `{"batch":[{"name":"e","channel":"c","data":""},`+item+`]}`)
 		refused(t, w, want, "event 1")
 		if want == 413 && !strings.Contains(w.Body.String(), "content of this event") {
@@ -222,15 +250,17 @@ func TestHTTP32_AllOrNothing(t *testing.T) {
 		f.nothing()
 	}
 	for _, body := range []string{``, `{}`, `[]`, `{"batch":{}}`, `{"batch":null}`} {
-		f := start(t)
+		f := by.start(t)
 		refused(t, f.post("/batch_events", body), 400, "batch")
 		f.nothing()
 	}
 }
 
 // HTTP-33: with info in any item the answer is an array aligned by index.
-func TestHTTP33_BatchInfo(t *testing.T) {
-	f := start(t)
+func TestHTTP33_BatchInfo(t *testing.T) { bothWays(t, testHTTP33_BatchInfo) }
+
+func testHTTP33_BatchInfo(t *testing.T, by way) {
+	f := by.start(t)
 	f.hub.states["presence-a"] = occupied(3, 2)
 	want(t, f.post("/batch_events", `{"batch":[{"name":"e","channel":"c","data":""},`+
 		`{"name":"e","channel":"presence-a","data":"","info":"user_count,subscription_count"},{"name":"e","channel":"c","data":"","info":"user_count"}]}`),
@@ -238,8 +268,10 @@ func TestHTTP33_BatchInfo(t *testing.T) {
 }
 
 // HTTP-70: the deprecated publish of one event; the body is its data.
-func TestHTTP70_ChannelEvents(t *testing.T) {
-	f := start(t)
+func TestHTTP70_ChannelEvents(t *testing.T) { bothWays(t, testHTTP70_ChannelEvents) }
+
+func testHTTP70_ChannelEvents(t *testing.T, by way) {
+	f := by.start(t)
 	w := f.call("POST", base+"/channels/my-channel/events", `{"a":"é"}`, "name=App\\Event", "socket_id=1.2")
 	want(t, w, 202, `{}`)
 	got := f.hub.events()
@@ -257,7 +289,11 @@ func TestHTTP70_ChannelEvents(t *testing.T) {
 // HTTP-80: once the event is out, a failure to count is not a failure to
 // publish.
 func TestHTTP80_InfoFailureIsNotAPublishFailure(t *testing.T) {
-	f := start(t)
+	bothWays(t, testHTTP80_InfoFailureIsNotAPublishFailure)
+}
+
+func testHTTP80_InfoFailureIsNotAPublishFailure(t *testing.T, by way) {
+	f := by.start(t)
 	f.hub.states["c"] = occupied(1, 0)
 	f.hub.onPublish = nil
 	broken := &infoFails{f.hub}
@@ -267,7 +303,11 @@ func TestHTTP80_InfoFailureIsNotAPublishFailure(t *testing.T) {
 
 // limits of zero switch off, -1 lifts.
 func TestLIMIT_ZeroIsOffAndMinusOneIsUnlimited(t *testing.T) {
-	f := start(t)
+	bothWays(t, testLIMIT_ZeroIsOffAndMinusOneIsUnlimited)
+}
+
+func testLIMIT_ZeroIsOffAndMinusOneIsUnlimited(t *testing.T, by way) {
+	f := by.start(t)
 	f.app.Limits.EventData, f.app.Limits.ChannelsPerEvent, f.app.Limits.EventNameLength = 0, 0, 0
 	refused(t, f.post("/events", `{"name":"e","channel":"c","data":""}`), 403, "limits.event_name_length is 0")
 	f.app.Limits.EventNameLength = belfry.Unlimited

@@ -38,22 +38,22 @@ func (r *rates) get(app *belfry.App) *rate.Limiter {
 
 // admit takes one request off the app's allowance of http_requests_per_second
 // (HTTP-80). A second's worth may come at once.
-func (d *door) admit(app *belfry.App) error {
+func (d *Door) admit(app *belfry.App) error {
 	const key = "http_requests_per_second"
 	limit := app.Limits.HTTPRequestsPerSecond
 	if limit == 0 {
-		d.Limit(app, key, "", "", 1, 0, false)
+		d.cfg.Limit(app, key, "", "", 1, 0, false)
 		return belfry.Errorf(belfry.CodeForbidden, "the HTTP API is switched off for this app: limits.%s is 0", key)
 	}
 	limiter := d.rates.get(app)
 	if limiter == nil {
 		return nil
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	reservation := limiter.ReserveN(now, 1)
 	if wait := reservation.DelayFrom(now); wait > 0 {
 		reservation.CancelAt(now)
-		d.Limit(app, key, "", "", int64(limit)+1, int64(limit), false)
+		d.cfg.Limit(app, key, "", "", int64(limit)+1, int64(limit), false)
 		return &rateError{limit, wait}
 	}
 	d.near(app, key, "", "", limit-int(limiter.TokensAt(now)), limit)

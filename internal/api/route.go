@@ -11,7 +11,7 @@ import (
 type route struct {
 	method    string
 	publishes bool // takes an Idempotency-Key
-	serve     func(*door, *call) (answer, error)
+	serve     func(*Door, *call) (answer, error)
 }
 
 func (r *route) allows(method string) bool {
@@ -33,20 +33,20 @@ type matched struct {
 }
 
 var routes = map[string]*route{
-	"events":                        {http.MethodPost, true, (*door).events},
-	"batch_events":                  {http.MethodPost, true, (*door).batchEvents},
-	"channels":                      {http.MethodGet, false, (*door).channels},
-	"channels/*":                    {http.MethodGet, false, (*door).channel},
-	"channels/*/stats":              {http.MethodGet, false, (*door).channel},
-	"channels/*/users":              {http.MethodGet, false, (*door).users},
-	"channels/*/events":             {http.MethodPost, true, (*door).channelEvent},
-	"users/*/terminate_connections": {http.MethodPost, false, (*door).terminate},
+	"events":                        {http.MethodPost, true, (*Door).events},
+	"batch_events":                  {http.MethodPost, true, (*Door).batchEvents},
+	"channels":                      {http.MethodGet, false, (*Door).channels},
+	"channels/*":                    {http.MethodGet, false, (*Door).channel},
+	"channels/*/stats":              {http.MethodGet, false, (*Door).channel},
+	"channels/*/users":              {http.MethodGet, false, (*Door).users},
+	"channels/*/events":             {http.MethodPost, true, (*Door).channelEvent},
+	"users/*/terminate_connections": {http.MethodPost, false, (*Door).terminate},
 }
 
 // match finds the route of a still escaped path. Nothing is cleaned or
 // redirected: an escaped slash belongs to a name, and the signature covers the
 // path as it came (HTTP-05).
-func (d *door) match(raw string) (matched, bool) {
+func (d *Door) match(raw string) (matched, bool) {
 	rest, ok := strings.CutPrefix(d.strip(raw), "/apps/")
 	if !ok {
 		return matched{}, false
@@ -66,8 +66,8 @@ func (d *door) match(raw string) (matched, bool) {
 }
 
 // strip takes the configured prefix off a path.
-func (d *door) strip(path string) string {
-	if rest, ok := strings.CutPrefix(path, d.PathPrefix); ok && strings.HasPrefix(rest, "/") {
+func (d *Door) strip(path string) string {
+	if rest, ok := strings.CutPrefix(path, d.cfg.PathPrefix); ok && strings.HasPrefix(rest, "/") {
 		return rest
 	}
 	return path
@@ -76,7 +76,7 @@ func (d *door) strip(path string) string {
 // signedPaths lists the forms of the path that the caller may have signed, the
 // likeliest first: without the prefix and with it, each decoded and raw, even
 // where a proxy or an outer handler took a prefix off (HTTP-05).
-func (d *door) signedPaths(r *http.Request, raw string) []string {
+func (d *Door) signedPaths(q *request) []string {
 	paths := make([]string, 0, 6)
 	add := func(path string) {
 		for _, form := range [2]string{unescape(path), path} {
@@ -85,12 +85,12 @@ func (d *door) signedPaths(r *http.Request, raw string) []string {
 			}
 		}
 	}
-	bare := d.strip(raw)
+	bare := d.strip(q.path)
 	add(bare)
-	if d.PathPrefix != "" {
-		add(d.PathPrefix + bare)
+	if d.cfg.PathPrefix != "" {
+		add(d.cfg.PathPrefix + bare)
 	}
-	if wire, _, _ := strings.Cut(r.RequestURI, "?"); wire != raw && strings.HasPrefix(wire, "/") {
+	if wire, _, _ := strings.Cut(q.target, "?"); wire != q.path && strings.HasPrefix(wire, "/") {
 		add(wire)
 	}
 	return paths

@@ -14,7 +14,7 @@ import (
 )
 
 // channels serves GET /channels (HTTP-40 to HTTP-42).
-func (d *door) channels(c *call) (answer, error) {
+func (d *Door) channels(c *call) (answer, error) {
 	prefix := c.query.Get("filter_by_prefix")
 	info := pusher.SplitInfo(c.query.Get("info"))
 	for _, attribute := range info {
@@ -26,7 +26,7 @@ func (d *door) channels(c *call) (answer, error) {
 			return answer{}, notApplicable(attribute, `needs filter_by_prefix to begin with "presence-"`)
 		}
 	}
-	found, err := d.Hub.Channels(c.ctx, c.app.ID, prefix)
+	found, err := d.cfg.Hub.Channels(c.ctx, c.app.ID, prefix)
 	if err != nil {
 		return answer{}, err
 	}
@@ -49,7 +49,7 @@ func (d *door) channels(c *call) (answer, error) {
 
 // channel serves GET /channels/{name} and the deprecated /stats (HTTP-45 to
 // HTTP-47, HTTP-71).
-func (d *door) channel(c *call) (answer, error) {
+func (d *Door) channel(c *call) (answer, error) {
 	if err := c.naming().CheckChannel(c.subject); err != nil {
 		return answer{}, d.refused(c.app, err)
 	}
@@ -75,7 +75,7 @@ func (d *door) channel(c *call) (answer, error) {
 			return answer{}, notApplicable(attribute, "is no attribute of a channel: ask for user_count, subscription_count or cache")
 		}
 	}
-	state, err := d.Hub.Channel(c.ctx, c.app.ID, c.subject)
+	state, err := d.cfg.Hub.Channel(c.ctx, c.app.ID, c.subject)
 	if err != nil {
 		return answer{}, err
 	}
@@ -100,14 +100,14 @@ func appendCache(b []byte, cache *hub.CacheState) []byte {
 }
 
 // users serves GET /channels/{name}/users (HTTP-50, HTTP-51).
-func (d *door) users(c *call) (answer, error) {
+func (d *Door) users(c *call) (answer, error) {
 	if err := c.naming().CheckChannel(c.subject); err != nil {
 		return answer{}, d.refused(c.app, err)
 	}
 	if !pusher.KindOf(c.subject).Is(pusher.Presence) {
 		return answer{}, belfry.Errorf(belfry.CodeInvalid, "channel %q has no users: only presence channels have", c.subject)
 	}
-	users, err := d.Hub.Users(c.ctx, c.app.ID, c.subject)
+	users, err := d.cfg.Hub.Users(c.ctx, c.app.ID, c.subject)
 	if err != nil {
 		return answer{}, err
 	}
@@ -124,9 +124,9 @@ func (d *door) users(c *call) (answer, error) {
 
 // terminate serves POST /users/{id}/terminate_connections (HTTP-60, HTTP-61).
 // A user whom nobody knows is no error (USER-30).
-func (d *door) terminate(c *call) (answer, error) {
+func (d *Door) terminate(c *call) (answer, error) {
 	if len(c.body) > 0 && !json.Valid(c.body) {
 		return answer{}, belfry.Errorf(belfry.CodeInvalid, "body: not valid JSON; send {} or nothing")
 	}
-	return answer{}, d.Hub.Terminate(c.ctx, c.app.ID, c.subject)
+	return answer{}, d.cfg.Hub.Terminate(c.ctx, c.app.ID, c.subject)
 }

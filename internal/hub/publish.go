@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -30,6 +31,19 @@ func (h *Hub) Publish(ctx context.Context, appID string, events []pusher.Event) 
 		return nil, err
 	}
 	return h.publishAs(ctx, a, events, "")
+}
+
+// ErrWouldWait is what PublishNow gives for a publish that may have to wait.
+// Nothing was done.
+var ErrWouldWait = errors.New("the publish may have to wait")
+
+// PublishNow is Publish for a caller that serves others meanwhile: where that
+// would wait, for room or for another node, it gives ErrWouldWait.
+func (h *Hub) PublishNow(appID string, events []pusher.Event) ([]Published, error) {
+	if h.elsewhere() {
+		return nil, ErrWouldWait
+	}
+	return h.Publish(h.idle, appID, events)
 }
 
 // publishAs publishes under the given id, or, when that is empty, under one of
@@ -122,7 +136,7 @@ func (h *Hub) elsewhere() bool {
 }
 
 // reserve waits until every outlet with subscribers of the events' channels
-// has room for them.
+// has room for them; with the hub's idle as ctx it gives ErrWouldWait instead.
 func (a *app) reserve(ctx context.Context, events []pusher.Event) (release func(), err error) {
 	type held struct {
 		outlet Outlet
@@ -148,6 +162,10 @@ func (a *app) reserve(ctx context.Context, events []pusher.Event) (release func(
 					continue
 				}
 				err := outlet.Reserve(a.hub.idle, &ch.topic, size)
+				if err != nil && ctx == a.hub.idle {
+					release()
+					return nil, ErrWouldWait
+				}
 				if err != nil {
 					if wait == nil {
 						limited, cancel := context.WithTimeout(ctx, a.hub.cfg.PublishWait)
