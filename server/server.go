@@ -41,6 +41,8 @@ type Server struct {
 	usage  usageFile
 	certs  *certs.Certificates // nil on plain TCP
 
+	api     *api.Door
+	meter   *ops.Meter // of the API, for express
 	handler http.Handler
 	public  net.Listener
 	private net.Listener // metrics; nil when off
@@ -105,6 +107,7 @@ func New(cfg Config) (*Server, error) {
 		Portable:         cfg.PortableEngine,
 		HandshakeTimeout: cfg.HandshakeTimeout,
 		Hub:              s.hub,
+		Express:          s.express,
 		Logger:           s.log,
 		PathPrefix:       cfg.PathPrefix,
 		MaxMessage:       cfg.MaxMessage,
@@ -122,6 +125,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.ops = ops.New(s.opsConfig())
+	s.openAPI()
 	s.handler = s.routes()
 	return s, nil
 }
@@ -169,7 +173,7 @@ func (s *Server) routes() http.Handler {
 	if prefix != "/" {
 		prefix += "/"
 	}
-	rest := s.api()
+	rest := s.ops.Measure(apiDoor, s.api)
 	public := s.ops.Public()
 	pages := s.ops.Measure("web", s.pages())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -185,15 +189,6 @@ func (s *Server) routes() http.Handler {
 			pages.ServeHTTP(w, r)
 		}
 	})
-}
-
-func (s *Server) api() http.Handler {
-	return s.ops.Measure("api", api.New(api.Config{
-		Hub:        s.hub,
-		PathPrefix: s.cfg.PathPrefix,
-		Logger:     s.log,
-		Limit:      s.hub.Limit,
-	}))
 }
 
 // hasPath reports whether path lies under prefix + name.

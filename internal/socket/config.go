@@ -17,6 +17,12 @@ type Config struct {
 	Portable bool
 	// PathPrefix stands before /app/{key}; default none (WS-01).
 	PathPrefix string
+	// Express, if set, answers POST requests under {PathPrefix}/apps/ where the
+	// engine reads them itself. What it does not take goes to the HTTP server.
+	Express Express
+	// IdleTimeout is how long a connection is kept for the next of these requests;
+	// default 2 min. It works in steps of a second.
+	IdleTimeout time.Duration
 	// MaxMessage is the longest message of a client, in bytes; default 128 KiB
 	// (WS-43).
 	MaxMessage int
@@ -65,6 +71,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.PingTimeout, 30*time.Second)
 	setDefault(&c.CloseTimeout, 5*time.Second)
 	setDefault(&c.HandshakeTimeout, 10*time.Second)
+	setDefault(&c.IdleTimeout, 2*time.Minute)
 	return c
 }
 

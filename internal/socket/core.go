@@ -20,7 +20,8 @@ type core struct {
 	cfg      Config
 	throttle *throttle
 	started  time.Time
-	now      atomic.Int64 // seconds since started, and one; set by Run
+	now      atomic.Int64           // seconds since started, and one; set by Run
+	date     atomic.Pointer[string] // of HTTP answers; set by Run
 
 	// Messages that are the same for everyone, sealed.
 	pingFrame, pingBoth []byte
@@ -47,6 +48,7 @@ func newCore(cfg Config) *core {
 		rejected: make(map[string]int64),
 	}
 	e.now.Store(1)
+	e.setDate()
 	e.pingFrame = wsframe.Append(nil, wsframe.Ping, nil)
 	e.pingBoth = append(wsframe.Append(nil, wsframe.Ping, nil), sealed(pusher.AppendPing)...)
 	return e
@@ -169,7 +171,13 @@ func (e *core) full() bool {
 func (e *core) tick() int64 {
 	now := int64(time.Since(e.started)/time.Second) + 1
 	e.now.Store(now)
+	e.setDate()
 	return now
+}
+
+func (e *core) setDate() {
+	date := time.Now().UTC().Format(http.TimeFormat)
+	e.date.Store(&date)
 }
 
 // countClosed counts a connection that the server closes with code.

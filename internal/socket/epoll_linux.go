@@ -30,6 +30,14 @@ func sysWrite(fd int32, b []byte) (int, syscall.Errno) {
 	return int(n), err
 }
 
+// sysReady is epoll_wait without waiting. With a notice to the scheduler, each
+// call would wake its watcher thread, which then looks around every 20 µs: a
+// quarter of a mostly idle server's CPU.
+func sysReady(fd uintptr, events []syscall.EpollEvent) (int, syscall.Errno) {
+	n, _, err := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+	return int(n), err
+}
+
 const epollBroken = syscall.EPOLLHUP | syscall.EPOLLERR
 
 // poller is an epoll set that a goroutine waits for without holding a thread:
@@ -63,11 +71,11 @@ func (p *poller) run(handle func(events []syscall.EpollEvent)) error {
 	events := make([]syscall.EpollEvent, 256)
 	err := p.raw.Read(func(fd uintptr) bool {
 		for {
-			n, err := syscall.EpollWait(int(fd), events, 0)
+			n, err := sysReady(fd, events)
 			if err == syscall.EINTR {
 				continue
 			}
-			if n <= 0 {
+			if n <= 0 || err != 0 {
 				return false // wait in Go's poller
 			}
 			handle(events[:n])

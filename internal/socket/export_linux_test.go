@@ -51,6 +51,45 @@ func (e *Sharded) Client(id string) *hub.Client {
 	return nil
 }
 
+// conn gives the connection from a peer's address, locked; nil when there is none.
+func (e *Sharded) conn(peer net.Addr) *shardConn {
+	for _, s := range e.shards {
+		for c := range s.everyone {
+			c := c.(*shardConn)
+			s.mu.Lock()
+			if !c.corked && c.head != nil && c.head.address == peer.String() {
+				return c
+			}
+			s.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+// Has reports whether a shard has a connection from that address, without a
+// WebSocket.
+func (e *Sharded) Has(peer net.Addr) bool {
+	c := e.conn(peer)
+	if c == nil {
+		return false
+	}
+	defer c.shard.mu.Unlock()
+	return !c.gone
+}
+
+// Part says how much a shard has of a request from that address.
+func (e *Sharded) Part(peer net.Addr) int {
+	c := e.conn(peer)
+	if c == nil {
+		return 0
+	}
+	defer c.shard.mu.Unlock()
+	return len(c.head.bytes)
+}
+
+// Stopped reports whether the engine takes no more connections.
+func (e *Sharded) Stopped() bool { return e.isStopped() }
+
 // State is a connection's.
 type State struct {
 	FD                   int

@@ -1,32 +1,22 @@
 package socket
 
 import (
-	"bytes"
 	"errors"
 	"net"
-	"net/http"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// maxHead bounds a request head that a shard reads itself.
-const maxHead = 16 << 10
-
-// partHead is a request head that has not all come.
-type partHead struct {
-	address string
-	bytes   []byte
-}
-
 // front is the listener's place in the engine: shards accept from it. A request
-// for a WebSocket is served by its shard; every other connection goes, with
-// what was read of it, to the HTTP server, which sees front as its listener.
+// for a WebSocket is served by its shard, and so are those that Express answers;
+// every other connection goes, with what was read of it, to the HTTP server, which
+// sees front as its listener.
 type front struct {
 	engine *Sharded
 	l      *net.TCPListener
-	want   string // how a WebSocket's request begins
+	want   string   // how a WebSocket's request begins
+	posts  []string // how those begin that Express may answer
 
 	mu         sync.Mutex // guards all below
 	complained int64      // second of the last complaint
@@ -48,7 +38,7 @@ func (e *Sharded) Listener(l net.Listener) net.Listener {
 		e.cfg.Logger.Error("the engine cannot have the listener: WebSockets come by the HTTP server", "error", err)
 		return l
 	}
-	f := &front{engine: e, l: tcp, fd: fd, want: "GET " + e.cfg.PathPrefix + "/app/"}
+	f := &front{engine: e, l: tcp, fd: fd, want: "GET " + e.cfg.PathPrefix + "/app/", posts: e.cfg.posts()}
 	f.ready = sync.NewCond(&f.mu)
 	// What is set here, accepted connections inherit.
 	syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
@@ -146,106 +136,6 @@ func (s *shard) meet(fd int32, address string) *shardConn {
 	return c
 }
 
-// takeHead takes in what has come of a request head. It gives the rest when the
-// connection is upgraded, nil when there is nothing more to do.
-func (c *shardConn) takeHead(in []byte) (rest []byte) {
-	f := c.shard.engine.front.Load()
-	h := c.head
-	all := in
-	if len(h.bytes) > 0 {
-		h.bytes = append(h.bytes, in...)
-		all = h.bytes
-	}
-	begins := min(len(all), len(f.want))
-	if string(all[:begins]) != f.want[:begins] {
-		c.handOver(all)
-		return nil
-	}
-	end := bytes.Index(all, []byte("\r\n\r\n"))
-	if end < 0 {
-		switch {
-		case len(all) > maxHead:
-			c.handOver(all)
-		case len(h.bytes) == 0:
-			h.bytes = append(h.bytes, in...)
-		}
-		return nil
-	}
-	end += 4
-	up, ok := c.shard.parse(all[:end], h.address)
-	if !ok {
-		c.handOver(all) // the HTTP server says what is wrong with it
-		return nil
-	}
-	c.head = nil
-	s := c.shard
-	s.mu.Lock()
-	gone := c.gone
-	c.counted = !gone
-	s.mu.Unlock()
-	if gone { // it was cut meanwhile, when it was not counted yet
-		s.engine.leave()
-		return nil
-	}
-	c.begin(up)
-	return all[end:]
-}
-
-// parse reads a request head; ok is false for one that becomes no WebSocket.
-func (s *shard) parse(head []byte, address string) (up upgraded, ok bool) {
-	s.head.Reset(bytes.NewReader(head))
-	r, err := http.ReadRequest(s.head)
-	s.head.Reset(strings.NewReader(""))
-	if err != nil || r.Host == "" {
-		return up, false
-	}
-	r.RemoteAddr = address
-	up, rejected := s.engine.accept(r)
-	return up, rejected == nil
-}
-
-// handOver gives the connection to the HTTP server, with what was read.
-func (c *shardConn) handOver(read []byte) {
-	s, f := c.shard, c.shard.engine.front.Load()
-	read = bytes.Clone(read)
-	s.mu.Lock()
-	if c.gone {
-		s.mu.Unlock()
-		return
-	}
-	s.poller.control(syscall.EPOLL_CTL_DEL, c.fd, 0, 0, 0)
-	s.forget(c)
-	s.mu.Unlock()
-	nc, err := toNetConn(c.fd)
-	if err != nil {
-		s.engine.cfg.Logger.Error("a connection cannot be handed to the HTTP server", "error", err)
-		return
-	}
-	f.deliver(&handed{Conn: nc, early: read})
-}
-
-// handed is a connection that a shard has read from.
-type handed struct {
-	net.Conn
-	early []byte
-}
-
-// Read gives what was read before, then what comes.
-func (h *handed) Read(b []byte) (int, error) {
-	if len(h.early) == 0 {
-		return h.Conn.Read(b)
-	}
-	n := copy(b, h.early)
-	if h.early = h.early[n:]; len(h.early) == 0 {
-		h.early = nil
-	}
-	return n, nil
-}
-
-// CloseWrite ends our direction, as the HTTP server does behind an answer that
-// ends the connection.
-func (h *handed) CloseWrite() error { return h.Conn.(*net.TCPConn).CloseWrite() }
-
 func (f *front) deliver(nc net.Conn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -291,7 +181,8 @@ func (f *front) leave() {
 	f.ready.Broadcast()
 }
 
-// Close takes no more connections (net.Listener).
+// Close takes no more connections (net.Listener). Those that are kept for a next
+// request end; one under way is answered and ends then.
 func (f *front) Close() error {
 	f.leave()
 	f.mu.Lock()
@@ -305,6 +196,12 @@ func (f *front) Close() error {
 	}
 	f.queue = nil
 	f.ready.Broadcast()
+	f.engine.leaving.Store(true)
+	for _, s := range f.engine.shards {
+		for c := range s.everyone {
+			c.(*shardConn).cutIfKept()
+		}
+	}
 	return f.l.Close()
 }
 

@@ -24,6 +24,7 @@ type shard struct {
 	// The reading goroutine's own.
 	buf  []byte
 	head *bufio.Reader // for request heads
+	post postHead
 
 	mu       sync.Mutex   // guards all below, and every connection's state
 	conns    []*shardConn // by index
@@ -77,11 +78,18 @@ func (s *shard) handle(events []syscall.EpollEvent) {
 			continue
 		}
 		s.mu.Lock()
-		c := s.find(ev.Fd, uint32(ev.Pad))
+		c, again := s.find(ev.Fd, uint32(ev.Pad)), false
 		if c != nil && ev.Events&syscall.EPOLLOUT != 0 {
 			c.writeOut()
+			again = c.released()
+		}
+		if c != nil && ev.Events&syscall.EPOLLRDHUP != 0 {
+			c.hungUp()
 		}
 		s.mu.Unlock()
+		if again {
+			c.goOn()
+		}
 		if c != nil && ev.Events&(syscall.EPOLLIN|epollBroken) != 0 {
 			s.read(c, ev.Events&epollBroken != 0)
 		}
@@ -121,6 +129,8 @@ func (s *shard) read(c *shardConn, broken bool) {
 	s.mu.Unlock()
 	switch {
 	case errno == syscall.EAGAIN, errno == syscall.EINTR:
+	case errno == 0 && n == 0 && c.head != nil && len(c.head.bytes) > 0:
+		c.handOver(c.head.bytes) // the HTTP server says what is wrong with half a request
 	case errno != 0, n == 0:
 		c.lost()
 	default:

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"context"
 	"syscall"
 
 	"github.com/belfryhq/belfry/internal/hub"
@@ -25,6 +26,9 @@ type shardConn struct {
 	gone   bool   // the descriptor is closed, or somebody else's
 	corked bool   // input is being handled: what is sent meanwhile leaves in one write
 
+	kept bool // kept for a next HTTP request, of which nothing has come
+	held bool // what came behind an HTTP request is looked at when the answer is written
+
 	armed    bool // the epoll set tells when it can be written
 	paused   bool // input is not read
 	resumed  bool // the hub was done with a message before the connection paused for it
@@ -37,8 +41,8 @@ type shardConn struct {
 	frames wsframe.Reader // the reader's
 	vitals vitals
 	place  entry[*shardConn] // on the wheel
-	head   *partHead         // the reader's: a request head that has not all come; nil after
-	waits  *deferred         // input that waits for the hub; nil when none does
+	head   *partHead         // the reader's: what is known before the upgrade; nil after
+	waits  *deferred         // input that waits for the hub, or an HTTP request that waits; nil when none does
 }
 
 // backlog is what waits to be written to one connection.
@@ -58,8 +62,12 @@ type ending struct {
 	halfClose  bool  // end our direction behind the close frame
 }
 
-// deferred is input behind a message that the hub is not done with (GEN-05).
-type deferred struct{ rest []byte }
+// deferred is what waits: input behind a message that the hub is not done with
+// (GEN-05), or an HTTP request.
+type deferred struct {
+	rest   []byte
+	cancel context.CancelFunc // of an HTTP request; nil when it was called
+}
 
 func newShardConn(s *shard, fd int32, key uint32) *shardConn {
 	c := &shardConn{shard: s, fd: fd, key: key, frames: wsframe.NewReader(s.engine.cfg.MaxMessage)}
@@ -76,12 +84,18 @@ func (c *shardConn) register(op int) error {
 	if !c.paused {
 		events = syscall.EPOLLIN
 	}
-	c.armed = c.out != nil
+	c.armed = c.wantsOut()
 	if c.armed {
 		events |= syscall.EPOLLOUT
 	}
+	if c.waits != nil && c.waits.cancel != nil {
+		events |= syscall.EPOLLRDHUP
+	}
 	return c.shard.poller.control(op, c.fd, events, c.index, c.key)
 }
+
+// wantsOut reports whether the epoll set is to tell when it can be written.
+func (c *shardConn) wantsOut() bool { return c.out != nil || c.held }
 
 // begin brings an upgraded connection to the hub, or refuses it (WS-04, WS-34).
 // It is the reader, and the connection is corked: the answer to the upgrade and
@@ -268,11 +282,12 @@ func (c *shardConn) lost() {
 	c.shard.mu.Unlock()
 }
 
-// cutUnlessClosing ends a connection that has no close frame on its way.
+// cutUnlessClosing ends a connection that has no close frame on its way, and
+// answers no request.
 func (c *shardConn) cutUnlessClosing() {
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
-	if c.end == nil {
+	if c.end == nil && (c.counted || c.waits == nil) {
 		c.finish()
 	}
 }
@@ -303,6 +318,9 @@ func (s *shard) forget(c *shardConn) {
 		c.end = &ending{since: s.engine.now.Load()}
 	}
 	c.dropOut()
+	if c.waits != nil && c.waits.cancel != nil {
+		c.waits.cancel()
+	}
 	c.waits = nil
 	s.engine.wheel.remove(&c.place)
 }
@@ -327,12 +345,15 @@ func (c *shardConn) check(now int64) {
 		}
 		e.wheel.schedule(&c.place, c, now+1)
 		return
-	case !c.counted: // its request head has not all come
-		if now >= c.vitals.pinged {
-			c.finish()
-			return
+	case !c.counted: // its request has not all come, or is under way
+		switch {
+		case c.corked || c.waits != nil:
+			e.wheel.schedule(&c.place, c, now+1)
+		case now >= c.vitals.pinged:
+			c.late()
+		default:
+			e.wheel.schedule(&c.place, c, c.vitals.pinged)
 		}
-		e.wheel.schedule(&c.place, c, c.vitals.pinged)
 		return
 	case !c.known: // begin is at work
 		e.wheel.schedule(&c.place, c, now+1)

@@ -26,6 +26,7 @@ type Sharded struct {
 	wheel    *wheel[*shardConn]
 	deal     atomic.Uint32
 	tasks    sync.WaitGroup // short-lived goroutines
+	leaving  atomic.Bool    // the listener is closed: HTTP connections end behind their answer
 
 	front atomic.Pointer[front] // nil until Listener
 }
@@ -149,6 +150,7 @@ func (e *Sharded) Run(ctx context.Context) error {
 				}
 			})
 			for _, s := range e.shards {
+				s.cutAll() // HTTP connections whose last answer was written
 				s.stop()
 			}
 			loops.Wait()

@@ -126,7 +126,7 @@ func (c *shardConn) setSize(n int) {
 // arm has the epoll set tell when there is room, while something waits, and
 // only then. shard.mu is held.
 func (c *shardConn) arm() {
-	if c.gone || c.armed == (c.out != nil) {
+	if c.gone || c.armed == c.wantsOut() {
 		return
 	}
 	if c.register(syscall.EPOLL_CTL_MOD) != nil {
@@ -142,6 +142,9 @@ func (c *shardConn) uncork() {
 		c.corked = false
 		if c.out != nil {
 			c.writeOut()
+		}
+		if c.kept && c.shard.engine.leaving.Load() {
+			c.finish()
 		}
 	}
 }
@@ -165,7 +168,9 @@ func (c *shardConn) writeOut() {
 		if errno == syscall.EAGAIN {
 			n = 0
 		}
-		c.shard.bytesOut += int64(n)
+		if c.counted {
+			c.shard.bytesOut += int64(n)
+		}
 		c.advance(n)
 		if n < len(b) {
 			break
