@@ -98,7 +98,7 @@ func (q *Queue) keepOutcome(ctx context.Context, job belfry.Job, err error, t te
 			return err
 		}
 		st.retried.Add(1)
-		q.log.Debug("job waits", "id", job.ID, "kind", job.Kind, "queue", job.Queue, "for", wait, "error", err)
+		q.sayWaits(job, err)
 		signal(q.due)
 	case err == nil:
 		if err := releaseLock(ctx, q.db, job.ID); err != nil {
@@ -165,5 +165,22 @@ func (q *Queue) runInline(ctx context.Context, job belfry.Job) {
 	st.run.observe(q.now().Sub(began))
 	if kept := q.keepOutcome(context.WithoutCancel(ctx), job, err, terms{tries: 1}, 1); kept != nil {
 		q.log.Error("a job's outcome is lost", "id", job.ID, "queue", job.Queue, "error", store.Classify(kept), "outcome", errorText(err))
+	}
+}
+
+// sayWaitsEvery bounds the lines about jobs that wait: all wait for the same.
+const sayWaitsEvery = 10 * time.Second
+
+// sayWaits logs that jobs wait and why, now and then.
+func (q *Queue) sayWaits(job belfry.Job, err error) {
+	now := q.now()
+	q.mu.Lock()
+	due := now.Sub(q.saidWaits) >= sayWaitsEvery
+	if due {
+		q.saidWaits = now
+	}
+	q.mu.Unlock()
+	if due {
+		q.log.Warn("jobs wait for what they need; their tries do not count meanwhile", "kind", job.Kind, "queue", job.Queue, "id", job.ID, "error", err)
 	}
 }

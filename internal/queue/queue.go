@@ -60,10 +60,11 @@ type Queue struct {
 	stats  stats
 	due    chan struct{} // has a value when job_later may have a new first
 
-	mu       sync.Mutex // guards what follows
-	handlers map[string]Handler
-	working  map[*working]struct{}
-	judged   map[string]bool // workers of other builds that were logged
+	mu        sync.Mutex // guards what follows
+	handlers  map[string]Handler
+	working   map[*working]struct{}
+	judged    map[string]bool // workers of other builds that were logged
+	saidWaits time.Time       // when it was last logged that jobs wait
 }
 
 // New makes a Queue. Nothing runs and nothing is opened before Prepare.

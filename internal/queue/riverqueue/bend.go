@@ -44,7 +44,7 @@ type executor struct {
 
 // JobGetAvailable implements riverdriver.Executor.
 func (e *executor) JobGetAvailable(ctx context.Context, params *riverdriver.JobGetAvailableParams) ([]*rivertype.JobRow, error) {
-	return e.run.fetch(ctx, e.Executor, params)
+	return e.run.fetch(ctx, params)
 }
 
 // JobSetStateIfRunningMany implements riverdriver.Executor. It gives no rows:

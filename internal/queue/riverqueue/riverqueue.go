@@ -2,12 +2,10 @@ package riverqueue
 
 import (
 	"context"
-	"database/sql"
 	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -97,9 +95,9 @@ func (d *Driver) Transactional() bool { return true }
 func (d *Driver) Work(ctx context.Context, crew queue.Crew) error {
 	c := &run{d: d, crew: crew, hands: map[int64]*hand{}}
 	if d.db.Dialect() == store.Postgres {
-		return work[pgx.Tx](ctx, c, riverpgxv5.New(d.db.Pool()), postgresPoll)
+		return work(ctx, c, riverpgxv5.New(d.db.Pool()), (*store.Tx).PgxTx, postgresPoll)
 	}
-	return work[*sql.Tx](ctx, c, riversqlite.New(d.db.SQL()), sqlitePoll)
+	return work(ctx, c, riversqlite.New(d.db.SQL()), (*store.Tx).SQLTx, sqlitePoll)
 }
 
 // everything is the name of the one queue that River's producer knows. Which
@@ -110,7 +108,8 @@ const everything = "belfry"
 // was done.
 const stopTime = 5 * time.Second
 
-func work[TTx any](ctx context.Context, c *run, driver riverdriver.Driver[TTx], poll time.Duration) error {
+func work[TTx any](ctx context.Context, c *run, driver riverdriver.Driver[TTx], unwrap func(*store.Tx) TTx, poll time.Duration) error {
+	c.inside = func(tx *store.Tx) riverdriver.Executor { return driver.UnwrapExecutor(unwrap(tx)) }
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &doer{run: c}); err != nil {
 		return err

@@ -13,12 +13,15 @@ import (
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/queue"
+	"github.com/belfryhq/belfry/internal/store"
 )
 
 // run is one crew at work.
 type run struct {
 	d    *Driver
 	crew queue.Crew
+	// inside is River's executor in a transaction.
+	inside func(tx *store.Tx) riverdriver.Executor
 
 	mu    sync.Mutex      // guards what follows
 	hands map[int64]*hand // jobs that were fetched and are not written down as done
@@ -63,6 +66,12 @@ func (d *doer) Work(ctx context.Context, job *river.Job[args]) error {
 	return nil
 }
 
+func (c *run) has(id int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hands[id] != nil
+}
+
 func (c *run) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,7 +80,10 @@ func (c *run) count() int {
 
 // fetch takes the next jobs for the crew: those of the first queue, then, when
 // there is room, of the next, and so on; each in order.
-func (c *run) fetch(ctx context.Context, exec riverdriver.Executor, params *riverdriver.JobGetAvailableParams) (all []*rivertype.JobRow, err error) {
+//
+// That a row is taken need not be on the disk: after a power cut it waits again.
+// Where PostgreSQL alone has crashed, this crew may still have the job in hand.
+func (c *run) fetch(ctx context.Context, params *riverdriver.JobGetAvailableParams) (all []*rivertype.JobRow, err error) {
 	c.d.fetching.Lock()
 	defer c.d.fetching.Unlock()
 	defer func() { c.note(err) }()
@@ -82,27 +94,30 @@ func (c *run) fetch(ctx context.Context, exec riverdriver.Executor, params *rive
 	if err != nil || !any {
 		return nil, err
 	}
-	room := params.MaxToLock
-	for _, name := range c.crew.Queues {
-		if paused[name] || room == 0 {
-			continue
-		}
-		p := *params
-		p.Queue, p.MaxToLock, p.MaxAttemptedBy = name, room, 1
-		rows, err := exec.JobGetAvailable(ctx, &p)
-		if err != nil {
-			if len(all) > 0 {
-				c.note(err)
-				return all, nil // they are ours by now
+	err = c.d.db.RelaxedTx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		exec, room := c.inside(tx), params.MaxToLock
+		for _, name := range c.crew.Queues {
+			if paused[name] || room == 0 {
+				continue
 			}
-			return nil, err
+			p := *params
+			p.Queue, p.MaxToLock, p.MaxAttemptedBy = name, room, 1
+			rows, err := exec.JobGetAvailable(ctx, &p)
+			if err != nil {
+				return err
+			}
+			slices.SortFunc(rows, inOrder)
+			all = append(all, rows...)
+			room -= len(rows)
 		}
-		slices.SortFunc(rows, inOrder)
-		for _, row := range rows {
-			c.take(row)
-		}
-		all = append(all, rows...)
-		room -= len(rows)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(row *rivertype.JobRow) bool { return c.has(row.ID) })
+	for _, row := range all {
+		c.take(row)
 	}
 	return all, nil
 }
