@@ -48,11 +48,19 @@ func (b *Broadcaster) Do(ctx context.Context, job belfry.Job) error {
 func (b *Broadcaster) deliver(ctx context.Context, e belfry.Event, since time.Time) (belfry.Outcome, error) {
 	started := b.cfg.Now()
 	out, err := b.attempt(ctx, e)
+	b.note(e, out, err, started, since)
+	if err != nil {
+		return belfry.Outcome{ID: e.ID}, err
+	}
+	return out, nil
+}
+
+// note counts and remembers what became of an event.
+func (b *Broadcaster) note(e belfry.Event, out belfry.Outcome, err error, started, since time.Time) {
 	switch {
 	case err != nil:
 		b.count.failed.Add(1)
 		b.traces.add(e, Step{What: StepFailed, Error: belfry.Public(err), Permanent: Permanent(err)})
-		return belfry.Outcome{ID: e.ID}, err
 	case out.Skipped != "":
 		b.count.skipped.Add(1)
 		b.traces.add(e, Step{What: StepSkipped, Reason: out.Skipped})
@@ -65,12 +73,19 @@ func (b *Broadcaster) deliver(ctx context.Context, e belfry.Event, since time.Ti
 		}
 		b.traces.add(e, Step{What: StepSent, Receipt: out.Receipt})
 	}
-	return out, nil
+}
+
+// expired says that an event's time is over, "" when it is not.
+func (b *Broadcaster) expired(e belfry.Event) string {
+	if e.Expires.IsZero() || b.cfg.Now().Before(e.Expires) {
+		return ""
+	}
+	return "it expired at " + e.Expires.UTC().Format(time.RFC3339)
 }
 
 func (b *Broadcaster) attempt(ctx context.Context, e belfry.Event) (belfry.Outcome, error) {
-	if !e.Expires.IsZero() && !b.cfg.Now().Before(e.Expires) {
-		return belfry.Outcome{ID: e.ID, Skipped: "it expired at " + e.Expires.UTC().Format(time.RFC3339)}, nil
+	if over := b.expired(e); over != "" {
+		return belfry.Outcome{ID: e.ID, Skipped: over}, nil
 	}
 	if e.Condition != "" {
 		ask := b.condition[e.Condition]
