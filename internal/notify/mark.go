@@ -35,6 +35,9 @@ func (n *Notify) Mark(ctx context.Context, user, id, mark, socket string) (m Mar
 	if change == "" {
 		return m, belfry.Errorf(belfry.CodeInvalid, "%q is none of read, unread, dismiss, archive", clip(mark))
 	}
+	if !isID(id) {
+		return m, noNotification(id)
+	}
 	now := n.now()
 	err = n.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		stand, err := lockUsers(ctx, tx, []string{user})

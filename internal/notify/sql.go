@@ -68,8 +68,16 @@ func selectRecords(ctx context.Context, q store.Querier, rest string, args ...an
 	return found, err
 }
 
+// isID tells what cannot be an id, so that no database sees odd bytes.
+func isID(id string) bool {
+	return id != "" && len(id) <= 64 && !strings.ContainsFunc(id, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') })
+}
+
 // selectRecord gives nil for an id that no notification has.
 func selectRecord(ctx context.Context, q store.Querier, id string) (*record, error) {
+	if !isID(id) {
+		return nil, nil
+	}
 	found, err := selectRecords(ctx, q, `WHERE n.id = $1`, id)
 	if err != nil || len(found) == 0 {
 		return nil, err
