@@ -103,6 +103,45 @@ func TestKeysAreSharedAndKept(t *testing.T) {
 	})
 }
 
+// A relaxed transaction does not wait for the disk; all others do.
+func TestRelaxedTxRelaxesItselfOnly(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		things(t, db)
+		query, relaxed, strict := "PRAGMA synchronous", "1", "2"
+		if db.Dialect() == store.Postgres {
+			query, relaxed, strict = "SHOW synchronous_commit", "off", "on"
+		}
+		setting := func(ctx context.Context, q interface {
+			QueryRow(ctx context.Context, query string, args ...any) store.Row
+		}) (s string) {
+			must(t, q.QueryRow(ctx, query).Scan(&s))
+			return s
+		}
+		refused := errors.New("refused")
+		for name, answer := range map[string]error{"kept": nil, "undone": refused} {
+			err := db.RelaxedTx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+				if got := setting(ctx, tx); got != relaxed {
+					t.Errorf("inside it is %s, want %s", got, relaxed)
+				}
+				must(t, insert(ctx, tx, name))
+				return answer
+			})
+			if !errors.Is(err, answer) {
+				t.Errorf("%v, want %v", err, answer)
+			}
+			must(t, db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+				if got := setting(ctx, tx); got != strict {
+					t.Errorf("after it, it is %s, want %s", got, strict)
+				}
+				return nil
+			}))
+		}
+		if n := count(t, db); n != 1 {
+			t.Errorf("%d rows", n)
+		}
+	})
+}
+
 func TestTxIsAllOrNothing(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB) {
 		things(t, db)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -18,6 +19,8 @@ type Tx struct {
 	sql   *sql.Tx // SQLite only
 	pgx   pgx.Tx  // PostgreSQL only
 	after []func()
+
+	relaxed bool // its commit need not be on the disk
 }
 
 type statements interface {
@@ -41,10 +44,22 @@ func outside(ctx context.Context) error {
 // otherwise. Under SQLite it holds the one writer from its beginning. The
 // context that f gets marks everything that it is handed to as inside.
 func (db *DB) Tx(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	return db.transact(ctx, f, false)
+}
+
+// RelaxedTx is Tx for what may be undone by a power cut, or by a crash of
+// PostgreSQL, although it was committed: it does not wait for the disk. Others
+// see it as they see any commit, it outlives this process, and the next commit of
+// Tx carries it to the disk too.
+func (db *DB) RelaxedTx(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	return db.transact(ctx, f, true)
+}
+
+func (db *DB) transact(ctx context.Context, f func(ctx context.Context, tx *Tx) error, relaxed bool) error {
 	if err := outside(ctx); err != nil {
 		return err
 	}
-	tx := &Tx{db: db}
+	tx := &Tx{db: db, relaxed: relaxed}
 	var err error
 	if db.dialect == Postgres {
 		err = db.withPgx(ctx, tx, f)
@@ -61,7 +76,18 @@ func (db *DB) Tx(ctx context.Context, f func(ctx context.Context, tx *Tx) error)
 }
 
 func (db *DB) withSQL(ctx context.Context, tx *Tx, f func(context.Context, *Tx) error) (err error) {
-	if tx.sql, err = db.write.BeginTx(ctx, nil); err != nil {
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if tx.relaxed {
+		defer strict(context.WithoutCancel(ctx), conn)
+		if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = NORMAL"); err != nil {
+			return err
+		}
+	}
+	if tx.sql, err = conn.BeginTx(ctx, nil); err != nil {
 		return err
 	}
 	defer tx.sql.Rollback() // nothing after a commit
@@ -72,6 +98,14 @@ func (db *DB) withSQL(ctx context.Context, tx *Tx, f func(context.Context, *Tx) 
 	return tx.sql.Commit()
 }
 
+// strict makes a connection wait for the disk again. One that does not obey is
+// thrown away.
+func strict(ctx context.Context, conn *sql.Conn) {
+	if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+}
+
 // withPgx holds one connection and begins pgx's own transaction on it, which
 // River wants; statements over database/sql on that connection are inside it.
 func (db *DB) withPgx(ctx context.Context, tx *Tx, f func(context.Context, *Tx) error) error {
@@ -80,12 +114,16 @@ func (db *DB) withPgx(ctx context.Context, tx *Tx, f func(context.Context, *Tx) 
 		return err
 	}
 	defer conn.Close()
+	var options pgx.TxOptions
+	if tx.relaxed {
+		options.BeginQuery = "BEGIN; SET LOCAL synchronous_commit = off"
+	}
 	err = conn.Raw(func(driver any) error {
 		c, ok := driver.(*stdlib.Conn)
 		if !ok {
 			return fmt.Errorf("the driver gave a %T", driver)
 		}
-		tx.pgx, err = c.Conn().Begin(ctx)
+		tx.pgx, err = c.Conn().BeginTx(ctx, options)
 		return err
 	})
 	if err != nil {
