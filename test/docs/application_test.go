@@ -255,6 +255,10 @@ func TestGuide_Events(t *testing.T) {
 		}
 	}
 	finish(t, s.shell(t, s.snippet(guide, "failed")))
+}
+
+func TestGuide_Pause(t *testing.T) {
+	s := serve(t, nil) // with an empty queue
 	out := finish(t, s.shell(t, s.snippet(guide, "pause")))
 	if !strings.Contains(out, "default  1     50     ok, paused") {
 		t.Errorf("the paused queue:\n%s", out)
