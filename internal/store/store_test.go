@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -323,4 +324,50 @@ func TestPostgresAwayAtTheStart(t *testing.T) {
 	if strings.Contains(db.String()+err.Error(), "hunter2") {
 		t.Errorf("the password is shown: %s, %v", db, err)
 	}
+}
+
+// A statement may be used by many, inside and outside of transactions, before
+// and after it was prepared.
+func TestStatement(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		put := db.Statement(`INSERT INTO things (name, at, good) VALUES ($1, 0, TRUE)`)
+		take := db.Statement(`DELETE FROM things WHERE name = $1 RETURNING name`)
+		if _, err := put.Exec(t.Context(), "early"); err == nil {
+			t.Error("there is no table yet")
+		}
+		things(t, db)
+		var group sync.WaitGroup
+		for i := range 8 {
+			group.Go(func() {
+				if _, err := put.Exec(t.Context(), fmt.Sprint(i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		taken := func(rows *sql.Rows, err error) (names []string) {
+			must(t, store.Each(rows, err, func(rows *sql.Rows) error {
+				names = append(names, "")
+				return rows.Scan(&names[len(names)-1])
+			}))
+			return names
+		}
+		for i := range 3 {
+			must(t, db.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+				rows, err := take.QueryTx(ctx, tx, fmt.Sprint(i))
+				if got := taken(rows, err); len(got) != 1 || got[0] != fmt.Sprint(i) {
+					t.Errorf("took %q of %d", got, i)
+				}
+				if _, err := put.Exec(ctx, "inside"); err == nil {
+					t.Error("a statement waits for its own transaction")
+				}
+				return nil
+			}))
+			must(t, take.Prepare(t.Context()))
+		}
+		rows, err := take.Query(t.Context(), "7")
+		if got := taken(rows, err); len(got) != 1 || count(t, db) != 4 {
+			t.Errorf("took %q, %d are left", got, count(t, db))
+		}
+	})
 }

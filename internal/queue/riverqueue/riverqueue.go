@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/belfryhq/belfry/internal/queue"
 	"github.com/belfryhq/belfry/internal/store"
@@ -29,6 +30,8 @@ type Driver struct {
 	// fetching lets one crew of this process fetch at a time, so that all of
 	// them together take jobs in order.
 	fetching sync.Mutex
+
+	look, grab, put *store.Statement // glanceSQL, grabSQLite, insertSQLite
 }
 
 // New makes a Driver. It opens nothing.
@@ -36,7 +39,10 @@ func New(cfg Config) *Driver {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Driver{db: cfg.DB, log: cfg.Logger}
+	return &Driver{
+		db: cfg.DB, log: cfg.Logger,
+		look: cfg.DB.Statement(glanceSQL), grab: cfg.DB.Statement(grabSQLite), put: cfg.DB.Statement(insertSQLite),
+	}
 }
 
 // The fetches. One follows another after fetchRest at the soonest, so that jobs
@@ -109,7 +115,12 @@ const everything = "belfry"
 const stopTime = 5 * time.Second
 
 func work[TTx any](ctx context.Context, c *run, driver riverdriver.Driver[TTx], unwrap func(*store.Tx) TTx, poll time.Duration) error {
-	c.inside = func(tx *store.Tx) riverdriver.Executor { return driver.UnwrapExecutor(unwrap(tx)) }
+	c.grab = func(ctx context.Context, tx *store.Tx, params *riverdriver.JobGetAvailableParams) ([]*rivertype.JobRow, error) {
+		return driver.UnwrapExecutor(unwrap(tx)).JobGetAvailable(ctx, params)
+	}
+	if c.d.db.Dialect() == store.SQLite {
+		c.grab = c.d.grabRows
+	}
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &doer{run: c}); err != nil {
 		return err

@@ -20,8 +20,8 @@ import (
 type run struct {
 	d    *Driver
 	crew queue.Crew
-	// inside is River's executor in a transaction.
-	inside func(tx *store.Tx) riverdriver.Executor
+	// grab takes rows of one queue, in a transaction.
+	grab func(ctx context.Context, tx *store.Tx, params *riverdriver.JobGetAvailableParams) ([]*rivertype.JobRow, error)
 
 	mu    sync.Mutex      // guards what follows
 	hands map[int64]*hand // jobs that were fetched and are not written down as done
@@ -94,15 +94,18 @@ func (c *run) fetch(ctx context.Context, params *riverdriver.JobGetAvailablePara
 	if err != nil || !any {
 		return nil, err
 	}
+	if err := c.d.grab.Prepare(ctx); err != nil {
+		return nil, err
+	}
 	err = c.d.db.RelaxedTx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		exec, room := c.inside(tx), params.MaxToLock
+		room := params.MaxToLock
 		for _, name := range c.crew.Queues {
 			if paused[name] || room == 0 {
 				continue
 			}
 			p := *params
 			p.Queue, p.MaxToLock, p.MaxAttemptedBy = name, room, 1
-			rows, err := exec.JobGetAvailable(ctx, &p)
+			rows, err := c.grab(ctx, tx, &p)
 			if err != nil {
 				return err
 			}
