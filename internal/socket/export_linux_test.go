@@ -53,7 +53,7 @@ func (e *Sharded) Client(id string) *hub.Client {
 
 // conn gives the connection from a peer's address, locked; nil when there is none.
 func (e *Sharded) conn(peer net.Addr) *shardConn {
-	for _, s := range e.shards {
+	for s := range e.loops() {
 		for c := range s.everyone {
 			c := c.(*shardConn)
 			s.mu.Lock()
@@ -85,6 +85,16 @@ func (e *Sharded) Part(peer net.Addr) int {
 	}
 	defer c.shard.mu.Unlock()
 	return len(c.head.bytes)
+}
+
+// AtDesks says how many connections the desks have.
+func (e *Sharded) AtDesks() (n int) {
+	for _, d := range e.desks {
+		d.mu.Lock()
+		n += d.count
+		d.mu.Unlock()
+	}
+	return n
 }
 
 // Stopped reports whether the engine takes no more connections.

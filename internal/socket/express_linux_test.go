@@ -289,6 +289,9 @@ func TestExpressCallerHangsUp(t *testing.T) {
 		p := b.dial()
 		p.write(postTo("wait", ""))
 		<-api.waiting
+		if n := b.sharded().AtDesks(); n == 0 {
+			t.Error("the connection is at no desk")
+		}
 		leave(p.nc.(*net.TCPConn))
 		if err := <-api.ended; err != context.Canceled {
 			t.Errorf("%s: ended by %v", name, err)
@@ -298,7 +301,7 @@ func TestExpressCallerHangsUp(t *testing.T) {
 			p.wantEnd()
 		}
 	}
-	until(t, "the connections to go", func() bool { return b.engine.(*socket.Sharded).Load()[0] == 0 })
+	until(t, "the connections to go", func() bool { return b.sharded().AtDesks() == 0 })
 }
 
 // A peer that does not read its answers is not read from, and gets them all.

@@ -197,7 +197,7 @@ func (f *front) Close() error {
 	f.queue = nil
 	f.ready.Broadcast()
 	f.engine.leaving.Store(true)
-	for _, s := range f.engine.shards {
+	for _, s := range f.engine.desks {
 		for c := range s.everyone {
 			c.(*shardConn).cutIfKept()
 		}

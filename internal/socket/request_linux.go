@@ -36,8 +36,12 @@ func (c *shardConn) takeHead(in []byte) (rest []byte) {
 	socket, perhaps := begins(all, f.want)
 	for _, want := range f.posts {
 		yes, may := begins(all, want)
-		if yes {
+		switch {
+		case yes && c.shard.desk:
 			return c.takePost(all, in)
+		case yes:
+			c.toDesk(all)
+			return nil
 		}
 		perhaps = perhaps || may
 	}
@@ -62,6 +66,10 @@ func (c *shardConn) takeHead(in []byte) (rest []byte) {
 	up, ok := c.shard.parse(all[:end], h.address)
 	if !ok {
 		c.handOver(all) // the HTTP server says what is wrong with it
+		return nil
+	}
+	if c.shard.desk {
+		c.toShard(up, all[end:])
 		return nil
 	}
 	c.head = nil
@@ -124,18 +132,66 @@ func (c *shardConn) late() {
 	c.shard.engine.tasks.Go(func() { c.handOver(read) })
 }
 
+// letGo takes the connection out of its shard without closing it; false when it
+// is gone.
+func (c *shardConn) letGo() bool {
+	s := c.shard
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.gone {
+		return false
+	}
+	s.poller.control(syscall.EPOLL_CTL_DEL, c.fd, 0, 0, 0)
+	s.forget(c)
+	return true
+}
+
+// toDesk gives the connection to a desk, with what was read. A desk's reader goes
+// on with it.
+func (c *shardConn) toDesk(read []byte) {
+	e := c.shard.engine
+	read = bytes.Clone(read)
+	if !c.letGo() {
+		return
+	}
+	d := e.desks[int(e.deal.Add(1))%len(e.desks)]
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping {
+		syscall.Close(int(c.fd))
+		return
+	}
+	moved := d.add(c.fd)
+	moved.head = &partHead{address: c.head.address, bytes: read}
+	moved.held, moved.paused = true, true
+	moved.vitals.pinged = c.vitals.pinged
+	if err := moved.register(syscall.EPOLL_CTL_ADD); err != nil {
+		e.cfg.Logger.Error("the engine cannot watch a connection", "error", err)
+		moved.finish()
+		return
+	}
+	e.wheel.schedule(&moved.place, moved, moved.vitals.pinged)
+}
+
+// toShard gives an upgraded connection, which was counted in, from a desk to a
+// shard, with what came behind its request.
+func (c *shardConn) toShard(up upgraded, rest []byte) {
+	e := c.shard.engine
+	up.early = bytes.Clone(rest)
+	if !c.letGo() {
+		e.leave()
+		return
+	}
+	e.next().adopt(c.fd, up)
+}
+
 // handOver gives the connection to the HTTP server, with what was read.
 func (c *shardConn) handOver(read []byte) {
 	s, f := c.shard, c.shard.engine.front.Load()
 	read = bytes.Clone(read)
-	s.mu.Lock()
-	if c.gone {
-		s.mu.Unlock()
+	if !c.letGo() {
 		return
 	}
-	s.poller.control(syscall.EPOLL_CTL_DEL, c.fd, 0, 0, 0)
-	s.forget(c)
-	s.mu.Unlock()
 	nc, err := toNetConn(c.fd)
 	if err != nil {
 		s.engine.cfg.Logger.Error("a connection cannot be handed to the HTTP server", "error", err)

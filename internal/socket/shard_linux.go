@@ -15,10 +15,15 @@ import (
 const readChunk = 64 << 10
 
 // shard is a group of connections with one epoll set. It is their outlet.
+//
+// A desk is one that answers requests by Express. Its connections are apart from
+// the subscribers', since a fan-out holds those for a while, and a publisher would
+// wait for its own message.
 type shard struct {
 	valve
 	engine *Sharded
 	slot   int
+	desk   bool // it has no subscribers, but connections whose requests Express answers
 	poller *poller
 
 	// The reading goroutine's own.

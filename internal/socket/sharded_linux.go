@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net"
 	"net/http"
 	"runtime"
@@ -23,6 +24,7 @@ type Sharded struct {
 	*core
 	portable *Portable
 	shards   []*shard
+	desks    []*shard // of connections that send requests which Express answers
 	wheel    *wheel[*shardConn]
 	deal     atomic.Uint32
 	tasks    sync.WaitGroup // short-lived goroutines
@@ -44,21 +46,53 @@ func Open(cfg Config) (Engine, error) {
 func NewSharded(cfg Config) (*Sharded, error) {
 	base := newCore(cfg)
 	e := &Sharded{core: base, wheel: newWheel[*shardConn](1)}
-	for range max(1, runtime.GOMAXPROCS(0)-1) {
-		s, err := newShard(e)
-		if err != nil {
-			for _, s := range e.shards {
-				s.poller.close()
-			}
-			return nil, fmt.Errorf("open engine: %w", err)
+	cores := runtime.GOMAXPROCS(0)
+	var err error
+	if e.shards, err = newShards(e, max(1, cores-1)); err == nil && cfg.Express != nil {
+		e.desks, err = newShards(e, cores)
+	}
+	if err != nil {
+		for s := range e.loops() {
+			s.poller.close()
 		}
-		e.shards = append(e.shards, s)
+		return nil, fmt.Errorf("open engine: %w", err)
+	}
+	for _, d := range e.desks {
+		d.desk = true
 	}
 	for _, s := range e.shards {
 		s.slot = base.cfg.Hub.AddOutlet(s)
 	}
 	e.portable = newPortable(base)
 	return e, nil
+}
+
+// newShards makes n shards, or fewer with an error.
+func newShards(e *Sharded, n int) (all []*shard, err error) {
+	for range n {
+		s, err := newShard(e)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// loops gives all shards, desks too.
+func (e *Sharded) loops() iter.Seq[*shard] {
+	return func(yield func(*shard) bool) {
+		for _, s := range e.shards {
+			if !yield(s) {
+				return
+			}
+		}
+		for _, d := range e.desks {
+			if !yield(d) {
+				return
+			}
+		}
+	}
 }
 
 // String names the engine for people.
@@ -113,9 +147,11 @@ func (e *Sharded) next() *shard {
 // portable engine does.
 func (e *Sharded) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
-	for _, s := range e.shards {
+	for s := range e.loops() {
 		loops.Go(s.poll)
-		loops.Go(s.flush)
+		if !s.desk {
+			loops.Go(s.flush)
+		}
 	}
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -140,16 +176,16 @@ func (e *Sharded) Run(ctx context.Context) error {
 				f.leave()
 			}
 			e.portable.cutOpen()
-			for _, s := range e.shards {
+			for s := range e.loops() {
 				s.cutOpen()
 			}
 			e.finish(func() {
 				e.portable.cutAll()
-				for _, s := range e.shards {
+				for s := range e.loops() {
 					s.cutAll()
 				}
 			})
-			for _, s := range e.shards {
+			for s := range e.loops() {
 				s.cutAll() // HTTP connections whose last answer was written
 				s.stop()
 			}
@@ -164,7 +200,7 @@ func (e *Sharded) Run(ctx context.Context) error {
 func (e *Sharded) Stats() Stats {
 	pending := e.portable.outlet.pending.Load()
 	in, out := int64(0), int64(0)
-	for _, s := range e.shards {
+	for s := range e.loops() {
 		pending += s.pending.Load()
 		s.mu.Lock()
 		in += s.bytesIn
