@@ -44,6 +44,7 @@ func (s *Server) newApplication() (err error) {
 		App:       s.appOrDefault,
 		Changed:   func() { s.rights.Nudge() },
 		Enqueued:  func([]string) { s.bell.Ring() },
+		Online:    s.online,
 		Sent:      func(app string, took time.Duration) { s.ops.Delivered(app, took) },
 	})
 	if err != nil {
@@ -83,6 +84,7 @@ func (s *Server) pages() http.Handler {
 			Gate: s.gate, Broadcast: s.backend.Broadcast, Apps: s.backend.EventApps, Kept: s.kept, Connection: cmp.Or(s.cfg.Backend.Queue, "database"),
 			MaxBody: s.maxEvent,
 		})),
+		Notifications: s.gate.CORS(web.NewNotifications(web.NotificationsConfig{Gate: s.gate, Notify: s.backend.Notify})),
 	})
 }
 
@@ -183,6 +185,7 @@ func (s *Server) runApplication(ctx context.Context) error {
 	parts.Go("rights", s.rights.Run)
 	parts.Go("queue", b.Queue.Run)
 	parts.Go("broadcaster", b.Broadcast.Run)
+	parts.Go("notifications", b.Notify.Run)
 	parts.Go("apps", func(ctx context.Context) error { return b.Apps.Watch(ctx, s.log) })
 	if !s.cfg.NoWorkers {
 		parts.Go("workers", s.work)

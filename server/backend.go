@@ -19,6 +19,7 @@ import (
 	"github.com/belfryhq/belfry/internal/broadcast/pushercast"
 	"github.com/belfryhq/belfry/internal/control"
 	"github.com/belfryhq/belfry/internal/identity"
+	"github.com/belfryhq/belfry/internal/notify"
 	"github.com/belfryhq/belfry/internal/queue"
 	"github.com/belfryhq/belfry/internal/queue/asynqqueue"
 	"github.com/belfryhq/belfry/internal/queue/riverqueue"
@@ -101,6 +102,7 @@ type Backend struct {
 	Identity  *identity.Identity
 	Queue     *queue.Queue
 	Broadcast *broadcast.Broadcaster
+	Notify    *notify.Notify
 	Apps      *appstore.Roster
 	// EventApps gives the app that events are for, "" the default one; nil for
 	// one that the broadcaster does not know.
@@ -129,6 +131,8 @@ type Links struct {
 	// this process. Both must return at once.
 	Changed  func()
 	Enqueued func(queues []string)
+	// Online gives the users who have a page open; default: not known.
+	Online func(ctx context.Context) ([]string, error)
 	// Sent is told how long each event took that this process sent, from its
 	// acceptance. It must return at once.
 	Sent func(app string, took time.Duration)
@@ -182,22 +186,25 @@ func (b *Backend) open(links Links) (err error) {
 	}
 	b.EventApps = apps
 	b.Broadcast = broadcast.New(broadcast.Config{Driver: caster, Apps: apps, Queue: b.Queue, Queues: b.QueueNames, DB: b.DB, Sent: links.Sent, Logger: b.log})
-	b.Queue.Handle(broadcast.JobKind, b.broadcast)
+	b.Queue.Handle(broadcast.JobKind, patiently(b.Broadcast.Do))
+	b.openNotify(links.Online)
 	return nil
 }
 
-// broadcast does the job of one event. While the target is known to be down,
+// patiently does a job that sends events. While the target is known to be down,
 // and while no server runs on the data folder, events wait, as long as that may
 // take, instead of using up their tries.
-func (b *Backend) broadcast(ctx context.Context, job belfry.Job) error {
-	err := b.Broadcast.Do(ctx, job)
-	if down, ok := errors.AsType[*broadcast.Down](err); ok {
-		return queue.Wait(err, down.RetryAfter())
+func patiently(do queue.Handler) queue.Handler {
+	return func(ctx context.Context, job belfry.Job) error {
+		err := do(ctx, job)
+		if down, ok := errors.AsType[*broadcast.Down](err); ok {
+			return queue.Wait(err, down.RetryAfter())
+		}
+		if control.IsNotRunning(err) {
+			return queue.Wait(err, time.Second)
+		}
+		return err
 	}
-	if control.IsNotRunning(err) {
-		return queue.Wait(err, time.Second)
-	}
-	return err
 }
 
 // QueueNames gives the queues that there are, in the order of their importance.

@@ -91,6 +91,7 @@ func (b *backend) Run(ctx context.Context) error {
 	parts := run.NewGroup(ctx)
 	parts.Go("queue", b.Queue.Run)
 	parts.Go("broadcaster", b.Broadcast.Run)
+	parts.Go("notifications", b.Notify.Run)
 	parts.Go("apps", func(ctx context.Context) error { return b.Apps.Watch(ctx, b.log) })
 	parts.Go("calls out", func(ctx context.Context) error {
 		for {

@@ -69,6 +69,16 @@ func (f faults) add(field, format string, args ...any) {
 	}
 }
 
+// about reports whether there is a fault of a field or of a part of it.
+func (f faults) about(field string) bool {
+	for name := range f {
+		if strings.HasPrefix(name, field) {
+			return true
+		}
+	}
+	return false
+}
+
 func (f faults) err() error {
 	if len(f) == 0 {
 		return nil
@@ -113,7 +123,7 @@ func (n *Notify) apply(ctx context.Context, r *record, d Draft, now time.Time) e
 	if d.Target != nil {
 		r.target = *d.Target
 	}
-	if _, unread := found["target"]; !unread {
+	if !found.about("target") {
 		if err := n.checkTarget(ctx, found, &r.target); err != nil {
 			return err
 		}

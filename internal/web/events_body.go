@@ -51,7 +51,7 @@ const maxFaults = 10
 // stands twice, is missing or has the wrong type.
 func decodeEvent(body []byte) (eventBody, error) {
 	var b eventBody
-	members, order, err := object(body)
+	members, order, err := object(body, `{"event": …, "channels": […], "data": …}`)
 	if err != nil {
 		return b, err
 	}
@@ -89,19 +89,19 @@ func decodeEvent(body []byte) (eventBody, error) {
 }
 
 // object gives the values of each member of a JSON object, and their names in
-// order, each once.
-func object(body []byte) (members map[string][]json.RawMessage, order []string, err error) {
+// order, each once. like shows what to send instead of what is none.
+func object(body []byte, like string) (members map[string][]json.RawMessage, order []string, err error) {
 	if !utf8.Valid(body) {
 		return nil, nil, belfry.Errorf(belfry.CodeInvalid, "the body is not valid UTF-8")
 	}
 	var whole json.RawMessage
 	if err := json.Unmarshal(body, &whole); err != nil {
-		return nil, nil, belfry.Errorf(belfry.CodeInvalid, "the body is not JSON: %s; send {\"event\": …, \"channels\": […], \"data\": …}", place(body, err))
+		return nil, nil, belfry.Errorf(belfry.CodeInvalid, "the body is not JSON: %s; send %s", place(body, err), like)
 	}
 	in := json.NewDecoder(bytes.NewReader(body))
 	in.UseNumber()
 	if first, err := in.Token(); err != nil || first != json.Delim('{') {
-		return nil, nil, belfry.Errorf(belfry.CodeInvalid, "the body must be a JSON object: send {\"event\": …, \"channels\": […], \"data\": …}")
+		return nil, nil, belfry.Errorf(belfry.CodeInvalid, "the body must be a JSON object: send %s", like)
 	}
 	members = map[string][]json.RawMessage{}
 	for in.More() {

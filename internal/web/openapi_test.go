@@ -15,6 +15,7 @@ import (
 	"github.com/belfryhq/belfry/internal/broadcast"
 	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/identity"
+	"github.com/belfryhq/belfry/internal/notify"
 	"github.com/belfryhq/belfry/internal/store"
 	"github.com/belfryhq/belfry/internal/web"
 )
@@ -73,7 +74,8 @@ func newSite(t *testing.T) http.Handler {
 	b := broadcast.New(broadcast.Config{Driver: &target{}, Apps: eventApps, Queue: &jobs{}})
 	return web.New(web.Config{
 		Version: "1.2.3", Gate: g, Identity: people,
-		Events: web.NewEvents(web.EventsConfig{Gate: g, Broadcast: b, Apps: eventApps}),
+		Events:        web.NewEvents(web.EventsConfig{Gate: g, Broadcast: b, Apps: eventApps}),
+		Notifications: web.NewNotifications(web.NotificationsConfig{Gate: g, Notify: notify.New(notify.Config{DB: db})}),
 	})
 }
 

@@ -34,6 +34,9 @@ type Config struct {
 	Questions  *gate.Limiter
 	// Events takes events from applications; see NewEvents.
 	Events http.Handler
+	// Notifications is for receivers and managers of notifications; see
+	// NewNotifications.
+	Notifications http.Handler
 }
 
 // Start is what the start page shows.
@@ -74,10 +77,21 @@ func New(cfg Config) http.Handler {
 		people{cfg.Gate, cfg.Identity}.routes(mux)
 		broadcasting{cfg.Gate, cfg.Authorizer, cfg.App, cfg.Questions}.routes(mux)
 	}
+	parts := []Described{PeopleDescribed()}
 	if cfg.Events != nil {
+		parts = append(parts, EventsDescribed())
 		mux.Handle("/api/events", cfg.Events)
 		mux.Handle("/api/events/", cfg.Events)
-		mux.Handle("/api/openapi.json", NewOpenAPI(cfg.Version, PeopleDescribed(), EventsDescribed()))
+	}
+	if cfg.Notifications != nil {
+		parts = append(parts, NotificationsDescribed())
+		for _, path := range []string{"/api/notifications", "/api/user/notifications"} {
+			mux.Handle(path, cfg.Notifications)
+			mux.Handle(path+"/", cfg.Notifications)
+		}
+	}
+	if len(parts) > 1 {
+		mux.Handle("/api/openapi.json", NewOpenAPI(cfg.Version, parts...))
 	}
 	mux.HandleFunc("/", notFound)
 	return mux

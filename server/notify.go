@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/broadcast"
+	"github.com/belfryhq/belfry/internal/identity"
+	"github.com/belfryhq/belfry/internal/notify"
+	"github.com/belfryhq/belfry/internal/store"
+)
+
+// notifications is the queue of notifications, where there is one.
+const notifications = "notifications"
+
+// openNotify builds notifications on the rest of the backend.
+func (b *Backend) openNotify(online func(ctx context.Context) ([]string, error)) {
+	name := notifications
+	if names := b.QueueNames(); !slices.Contains(names, name) {
+		name = names[0]
+	}
+	b.Notify = notify.New(notify.Config{
+		DB: b.DB, Jobs: b.Queue, Queue: name, Broadcast: announcer{b.Broadcast}, Recipients: audience{b.Identity}, Online: online, Logger: b.log,
+	})
+	for _, kind := range notify.Kinds() {
+		b.Queue.Handle(kind, patiently(b.Notify.Do))
+	}
+}
+
+// announcer is the broadcaster as notifications use it.
+type announcer struct{ *broadcast.Broadcaster }
+
+// Enqueue implements notify.Broadcaster.
+func (a announcer) Enqueue(ctx context.Context, tx *store.Tx, e belfry.Event, queue string) error {
+	_, err := a.Broadcaster.Enqueue(ctx, tx, e, broadcast.How{Queue: queue, Priority: 1})
+	return err
+}
+
+// audience is the users as notifications know them.
+type audience struct{ *identity.Identity }
+
+// Next implements notify.Recipients.
+func (p audience) Next(ctx context.Context, a notify.Audience, after string, limit int) ([]belfry.User, error) {
+	return p.Identity.Next(ctx, identity.Audience(a), after, limit)
+}
+
+// Count implements notify.Recipients.
+func (p audience) Count(ctx context.Context, a notify.Audience) (int, error) {
+	return p.Identity.Count(ctx, identity.Audience(a))
+}
+
+// online gives the users of the default app who have a page open.
+func (s *Server) online(ctx context.Context) ([]string, error) {
+	app := s.appOrDefault("")
+	if app == nil {
+		return nil, nil
+	}
+	own := notify.Channel("")
+	channels, err := s.hub.Channels(ctx, app.ID, own)
+	if err != nil {
+		return nil, err
+	}
+	users := make([]string, 0, len(channels))
+	for channel := range channels {
+		users = append(users, strings.TrimPrefix(channel, own))
+	}
+	return users, nil
+}
+
+var _ notify.Recipients = audience{}
