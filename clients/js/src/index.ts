@@ -1,0 +1,14 @@
+export { type Page, type Query, RequestFailed } from './api.js'
+export type { Permission } from './desktop.js'
+export type { ChannelLike, EchoLike, PusherLike } from './live.js'
+export { NotificationManager } from './manager.js'
+export {
+  isUnread,
+  type Notification,
+  type NotificationPriority,
+  type NotificationType,
+  safeURL,
+} from './notification.js'
+export type { NotificationOptions, PusherClass } from './options.js'
+export type { Connection, NotificationState } from './state.js'
+export type { Toast } from './toasts.js'

@@ -1,0 +1,36 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+const alias = {
+  'belfry-client/react': source('src/react/index.ts'),
+  'belfry-client': source('src/index.ts'),
+}
+
+// Everything by itself, and the React parts with either version.
+export default defineConfig({
+  test: {
+    restoreMocks: true,
+    projects: [
+      {
+        resolve: { alias },
+        test: { name: 'manager', include: ['test/*.test.ts'], environment: 'happy-dom' },
+      },
+      {
+        resolve: { alias },
+        test: { name: 'react 19', include: ['test/react/*.test.tsx'], environment: 'happy-dom' },
+      },
+      {
+        resolve: {
+          alias: {
+            ...alias,
+            'react-dom': source('node_modules/react-dom18'),
+            react: source('node_modules/react18'),
+          },
+        },
+        test: { name: 'react 18', include: ['test/react/*.test.tsx'], environment: 'happy-dom' },
+      },
+    ],
+  },
+})
