@@ -24,7 +24,7 @@ func TestTargetsAreMet(t *testing.T) {
 			"1 2 3 4 5":            {Type: notify.TargetActive},
 			"6 7 8 9 10":           {Type: notify.TargetInactive, Days: 7},
 		} {
-			title := "to " + want
+			title := "to " + want + "."
 			preview, err := f.Preview(t.Context(), target)
 			must(t, err)
 			id := f.sent(title, target)
