@@ -313,7 +313,7 @@ func FuzzPattern(f *testing.F) {
 		pattern, name = only(pattern, "abx.-{}"), only(name, "abx.-")
 		rules, err := authz.Compile([]authz.Rule{{Name: pattern, Allow: "true", Member: "{}"}})
 		if err != nil || strings.HasPrefix(name, "private-") || strings.HasPrefix(name, "presence-") {
-			t.Skip()
+			return // a pattern that is none, or a name that is read otherwise
 		}
 		var names []string
 		text := regexp.MustCompile(`\{[^}]*\}|[^{]+`).ReplaceAllStringFunc(pattern, func(part string) string {

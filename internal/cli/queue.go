@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,6 +121,9 @@ func newQueueClear(p *Program) *cobra.Command {
 			if err != nil {
 				return "", nil, err
 			}
+			if err := knownQueue(ctx, q, name); err != nil {
+				return "", nil, err
+			}
 			n, err := q.Clear(ctx, name)
 			return fmt.Sprintf("%s removed from the queue %s", count(n, "job is", "jobs are"), name), counted("removed", n), err
 		})
@@ -140,6 +145,20 @@ func oneQueue(args []string, option string) (string, error) {
 		return option, nil
 	}
 	return belfry.DefaultQueue, nil
+}
+
+// knownQueue refuses a queue that is not configured and has never had anything:
+// most likely its name is misspelt.
+func knownQueue(ctx context.Context, q *queue.Queue, name string) error {
+	if err := queue.CheckName(name); err != nil {
+		return err
+	}
+	sizes, err := q.Sizes(ctx)
+	if _, known := sizes[name]; known || err != nil {
+		return err
+	}
+	return &belfry.Error{Code: belfry.CodeNotFound, Message: fmt.Sprintf("there is no queue %q", name),
+		Hint: "there are: " + strings.Join(slices.Sorted(maps.Keys(sizes)), ", ") + "; name others under queues in belfry.yaml"}
 }
 
 func newQueueRestart(p *Program) *cobra.Command {
@@ -169,7 +188,7 @@ ones are taken in and wait. Without a name it is the queue default.`
 		}
 		// All are looked at before any is changed.
 		for _, name := range names {
-			if err := queue.CheckName(name); err != nil {
+			if err := knownQueue(ctx, q, name); err != nil {
 				return "", nil, err
 			}
 		}

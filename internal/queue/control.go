@@ -144,7 +144,9 @@ func (q *Queue) Sizes(ctx context.Context) (map[string]Size, error) {
 		sizes = map[string]Size{}
 	}
 	for name := range q.cfg.Settings {
-		sizes[name] = sizes[name] // it appears with zeros
+		if _, has := sizes[name]; !has {
+			sizes[name] = Size{}
+		}
 	}
 	now := q.now()
 	rows, err := q.db.Query(ctx, `SELECT queue, SUM(CASE WHEN run_at <= $1 THEN 1 ELSE 0 END), SUM(CASE WHEN run_at > $1 THEN 1 ELSE 0 END), 0 FROM job_later GROUP BY queue
