@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,8 +52,9 @@ func fill(head string, body []byte) string {
 }
 
 // answers sends bytes on a connection of their own, ends it, and gives what comes
-// back, without what differs from one moment to the next.
-func (h *host) answers(t testing.TB, request []byte) (all []string) {
+// back, without what differs from one moment to the next. cut says that the server
+// ended the connection before it had read all, which may lose what it answered.
+func (h *host) answers(t testing.TB, request []byte) (all []string, cut bool) {
 	t.Helper()
 	conn, err := net.Dial("tcp", h.addr)
 	if err != nil {
@@ -67,9 +70,12 @@ func (h *host) answers(t testing.TB, request []byte) (all []string) {
 	for {
 		r, err := http.ReadResponse(in, nil)
 		if err != nil {
-			return all
+			return all, errors.Is(err, syscall.ECONNRESET)
 		}
 		body, err := io.ReadAll(r.Body)
+		if errors.Is(err, syscall.ECONNRESET) {
+			return all, true
+		}
 		var fields []string
 		for name, values := range r.Header {
 			if name == "Date" || name == "X-Belfry-Event-Id" {
@@ -127,7 +133,12 @@ func FuzzSameAnswers(f *testing.F) {
 		if twice {
 			request = append(bytes.Clone(one), request...)
 		}
-		got, want := shards.answers(t, request), portable.answers(t, request)
+		got, cut := shards.answers(t, request)
+		want, alsoCut := portable.answers(t, request)
+		if cut || alsoCut {
+			n := min(len(got), len(want))
+			got, want = got[:n], want[:n]
+		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%q\n got %q\nwant %q", request, got, want)
 		}
