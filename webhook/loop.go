@@ -109,7 +109,7 @@ func (s *Sender) attempt(ctx context.Context) error {
 	before := s.stats.LastErr
 	s.mu.Unlock()
 
-	_, err := s.poster.Post(ctx, Message{ID: c.id, Body: c.body()})
+	_, err := s.poster.Post(ctx, Message{ID: c.id, Body: ChangeBody(c.reason, c.period)})
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -98,13 +98,17 @@ type change struct {
 	id     string    // of the message, once it was tried; a retry keeps it
 }
 
-// body is what is posted.
-func (c *change) body() []byte {
+// ChangeBody is what tells a dashboard of a change. A receiver computes the
+// figures itself, so stats is always null. An empty period is this_week.
+func ChangeBody(reason, period string) []byte {
+	if period == "" {
+		period = "this_week"
+	}
 	text, _ := json.Marshal(struct {
 		Reason string  `json:"reason"`
-		Stats  *string `json:"stats"` // null: the receiver computes them
+		Stats  *string `json:"stats"`
 		Range  string  `json:"range"`
-	}{c.reason, nil, c.period}) // texts always have a JSON
+	}{reason, nil, period}) // texts always have a JSON
 	return text
 }
 
@@ -156,9 +160,6 @@ func (cfg Config) withDefaults() Config {
 	or(&cfg.MaxBackoff, 10*time.Second)
 	or(&cfg.Limit, 24*time.Hour)
 	cfg.MaxBackoff = max(cfg.MaxBackoff, cfg.MinBackoff)
-	if cfg.Range == "" {
-		cfg.Range = "this_week"
-	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
