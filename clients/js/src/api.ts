@@ -183,6 +183,7 @@ export class Api {
           method,
           headers,
           credentials: token ? 'omit' : 'include',
+          keepalive: method !== 'GET', // a click may lead away from the page
           signal: limit.signal,
           ...(body && { body: body instanceof URLSearchParams ? body : JSON.stringify(body) }),
         },

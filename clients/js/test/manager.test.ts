@@ -231,7 +231,7 @@ describe('the connection', () => {
   })
 
   test('that stays away is made up for by polling, with what it brings told once', async () => {
-    const { socket, state } = await livePage(server)
+    const { socket, state } = await livePage(server, { toasts: { duration: 0 } })
     socket.move('unavailable')
     expect(state()).toMatchObject({ connection: 'connecting' })
     await vi.advanceTimersByTimeAsync(3100)
