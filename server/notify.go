@@ -17,16 +17,22 @@ const notifications = "notifications"
 
 // openNotify builds notifications on the rest of the backend.
 func (b *Backend) openNotify(online func(ctx context.Context) ([]string, error)) {
+	b.Notify = b.NotifyWith(b.Queue, online)
+	for _, kind := range notify.Kinds() {
+		b.Queue.Handle(kind, patiently(b.Notify.Do))
+	}
+}
+
+// NotifyWith builds notifications whose jobs go elsewhere, for a command that
+// does them itself. online may be nil.
+func (b *Backend) NotifyWith(jobs notify.Enqueuer, online func(ctx context.Context) ([]string, error)) *notify.Notify {
 	name := notifications
 	if names := b.QueueNames(); !slices.Contains(names, name) {
 		name = names[0]
 	}
-	b.Notify = notify.New(notify.Config{
-		DB: b.DB, Jobs: b.Queue, Queue: name, Broadcast: announcer{b.Broadcast}, Recipients: audience{b.Identity}, Online: online, Logger: b.log,
+	return notify.New(notify.Config{
+		DB: b.DB, Jobs: jobs, Queue: name, Broadcast: announcer{b.Broadcast}, Recipients: audience{b.Identity}, Online: online, Logger: b.log,
 	})
-	for _, kind := range notify.Kinds() {
-		b.Queue.Handle(kind, patiently(b.Notify.Do))
-	}
 }
 
 // announcer is the broadcaster as notifications use it.

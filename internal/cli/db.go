@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,13 +24,16 @@ type dbSeed struct {
 
 func newDBSeed(p *Program) *cobra.Command {
 	c := &dbSeed{Program: p}
-	cmd := newCommand("seed", "add sample people", cobra.NoArgs, c.run)
+	cmd := newCommand("seed", "add sample people and notifications", cobra.NoArgs, c.run)
 	cmd.Long = `Add sample people, for a first look and for tests: admin@example.com,
 manager@example.com and editor@example.com with the role that their name says, and
 user@example.com with none. Each gets a password that is made up and printed once;
-those who are there already stay as they are.`
-	cmd.Example = "belfry db:seed\nbelfry db:seed --json"
-	cmd.Flags().StringVar(&c.class, "class", "DatabaseSeeder", "what to add: `name` DatabaseSeeder or NotificationTestSeeder, which adds the same until there are notifications")
+those who are there already stay as they are. NotificationTestSeeder also adds
+notifications of every type, priority, status and target, sends those that are to be
+sent, and has user@example.com read, dismiss and archive some. What is there already
+is not added again.`
+	cmd.Example = "belfry db:seed\nbelfry db:seed --json\nbelfry db:seed --class=NotificationTestSeeder"
+	cmd.Flags().StringVar(&c.class, "class", "DatabaseSeeder", "what to add: `name` DatabaseSeeder or NotificationTestSeeder")
 	jsonFlag(cmd, &c.json)
 	return cmd
 }
@@ -39,27 +43,41 @@ func (c *dbSeed) run(cmd *cobra.Command, _ []string) error {
 	if class != "DatabaseSeeder" && class != "NotificationTestSeeder" {
 		return &usageError{fmt.Errorf("there is no sample data %q: it is one of DatabaseSeeder, NotificationTestSeeder", c.class)}
 	}
+	if class == "NotificationTestSeeder" {
+		return c.seedNotifications(cmd.Context())
+	}
 	people, done, err := c.people(cmd.Context())
 	if err != nil {
 		return err
 	}
 	defer done()
-	made := []added{}
-	rows := [][]string{{"ID", "EMAIL", "ROLES", "PASSWORD"}}
+	made, rows, err := seedPeople(cmd.Context(), people)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return printJSON(c.Stdout, made)
+	}
+	return table(c.Stdout, rows)
+}
+
+// seedPeople adds the sample people that are not there, and gives all of them.
+func seedPeople(ctx context.Context, people *identity.Identity) (made []added, rows [][]string, err error) {
+	made, rows = []added{}, [][]string{{"ID", "EMAIL", "ROLES", "PASSWORD"}}
 	for _, name := range []string{belfry.RoleAdmin, belfry.RoleManager, "editor", "user"} {
 		n := identity.NewUser{Email: name + "@example.com", Name: strings.ToUpper(name[:1]) + name[1:]}
 		if name != "user" {
 			n.Roles = []string{name}
 		}
-		user, password, err := people.Add(cmd.Context(), n)
+		user, password, err := people.Add(ctx, n)
 		if belfry.CodeOf(err) == belfry.CodeConflict {
-			there, err := people.ByEmail(cmd.Context(), n.Email)
+			there, err := people.ByEmail(ctx, n.Email)
 			if err != nil {
-				return err
+				return nil, nil, err
 			}
 			user, password = &there.User, ""
 		} else if err != nil {
-			return err
+			return nil, nil, err
 		}
 		made = append(made, added{*user, password})
 		if password == "" {
@@ -67,10 +85,7 @@ func (c *dbSeed) run(cmd *cobra.Command, _ []string) error {
 		}
 		rows = append(rows, []string{user.ID, user.Email, strings.Join(user.Roles, ", "), password})
 	}
-	if c.json {
-		return printJSON(c.Stdout, made)
-	}
-	return table(c.Stdout, rows)
+	return made, rows, nil
 }
 
 type dbMigrate struct {

@@ -59,6 +59,13 @@ type Draft struct {
 	Faults map[string]string
 }
 
+// Content gives what makes two drafts the same, for a Key. Times that were
+// given as spans from now are left out, since they are never the same.
+func (d Draft) Content() ([]byte, error) {
+	d.Faults, d.Scheduled, d.Expires = nil, nil, nil
+	return json.Marshal(d)
+}
+
 // faults collects what is wrong.
 type faults map[string]string
 

@@ -128,9 +128,14 @@ func (n *Notify) changed(ctx context.Context, tx *store.Tx, s standing, change s
 	if err != nil {
 		return State{}, err
 	}
-	return state, n.cfg.Broadcast.Enqueue(ctx, tx, belfry.Event{
+	err = n.cfg.Broadcast.Enqueue(ctx, tx, belfry.Event{
 		Name: eventRead, Channels: []string{Channel(s.user)}, Data: data, ExcludeSocket: socket, Origin: "user " + s.user, Accepted: now,
 	}, n.cfg.Queue)
+	if permanent(err) { // without an app, say: the user's own change stands
+		n.log.Warn("a live event was refused", "event", eventRead, "user", s.user, "error", err)
+		err = nil
+	}
+	return state, err
 }
 
 // AllRead answers ReadAll.
