@@ -129,14 +129,3 @@ func toNetConn(fd int32) (net.Conn, error) {
 	defer f.Close() // FileConn has made a copy
 	return net.FileConn(f)
 }
-
-// addressOf gives the text of a peer's address, "host:port".
-func addressOf(sa syscall.Sockaddr) string {
-	switch a := sa.(type) {
-	case *syscall.SockaddrInet4:
-		return (&net.TCPAddr{IP: a.Addr[:], Port: a.Port}).String()
-	case *syscall.SockaddrInet6:
-		return (&net.TCPAddr{IP: a.Addr[:], Port: a.Port}).String()
-	}
-	return ""
-}

@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"errors"
 	"net"
 	"sync"
 	"syscall"
@@ -79,16 +78,16 @@ func (f *front) accept(s *shard) {
 			f.mu.Unlock()
 			return
 		}
-		fd, sa, err := syscall.Accept4(int(f.fd), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)
+		fd, peer, err := sysAccept(f.fd)
 		f.mu.Unlock()
 		switch {
-		case err == nil:
+		case err == 0:
 			home := f.engine.next()
-			if c := home.meet(int32(fd), addressOf(sa)); c != nil && home == s {
+			if c := home.meet(fd, peer); c != nil && home == s {
 				s.read(c, false) // mostly the request is here already
 			}
-		case errors.Is(err, syscall.ECONNABORTED), errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENOBUFS):
+		case err == syscall.ECONNABORTED, err == syscall.EINTR:
+		case err == syscall.EMFILE, err == syscall.ENFILE, err == syscall.ENOMEM, err == syscall.ENOBUFS:
 			f.complain(err)
 			f.watch(syscall.EPOLL_CTL_DEL)
 			time.AfterFunc(100*time.Millisecond, func() { f.watch(syscall.EPOLL_CTL_ADD) })
@@ -119,7 +118,7 @@ func (s *shard) meet(fd int32, address string) *shardConn {
 	e := s.engine
 	if s.stopping {
 		s.mu.Unlock()
-		syscall.Close(int(fd))
+		sysClose(fd)
 		return nil
 	}
 	c := s.add(fd)

@@ -300,7 +300,7 @@ func (c *shardConn) finish() {
 	}
 	s := c.shard
 	s.forget(c)
-	syscall.Close(int(c.fd))
+	sysClose(c.fd)
 	if !c.counted {
 		return
 	}

@@ -1,0 +1,7 @@
+//go:build !386
+
+package socket
+
+import "syscall"
+
+const sysAccept4 = syscall.SYS_ACCEPT4
