@@ -14,5 +14,6 @@ fuzz pusher FuzzJSON
 fuzz pusher FuzzParseEvent
 fuzz internal/api FuzzBodies
 fuzz internal/config FuzzFile
+fuzz webhook FuzzVerify
 fuzz internal/web FuzzEvents
 fuzz internal/queue/asynqqueue FuzzMessage

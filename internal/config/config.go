@@ -66,7 +66,7 @@ type Config struct {
 	// while one replaces the other.
 	WebhookSharedSecrets []string `yaml:"webhook_shared_secret" env:"SERVICES_WEBHOOK_SHARED_SECRET" secret:"true" later:"dashboards" example:"\"${WEBHOOK_SECRET}\""`
 	// Where the webhook senders for Go and Python post.
-	WebhookURL string `yaml:"webhook_url" env:"LARAVEL_WEBHOOK_URL,BELFRY_WEBHOOK_URL" kind:"url" later:"the webhook senders" example:"https://ws.example.com/api/dashboard/notify-update"`
+	WebhookURL string `yaml:"webhook_url" env:"LARAVEL_WEBHOOK_URL,BELFRY_WEBHOOK_URL" kind:"url" example:"https://ws.example.com/api/dashboard/notify-update"`
 
 	// Who may listen to private, presence and encrypted channels: rules, tried in
 	// order; the first that allows wins, and what none allows is denied. Without
