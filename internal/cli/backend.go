@@ -186,6 +186,16 @@ func openDatabase(cfg *config.Config) (*store.DB, error) {
 
 // people opens the database and gives the users in it. done closes it.
 func (p *Program) people(ctx context.Context) (i *identity.Identity, done func(), err error) {
+	i, db, err := p.peopleIn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return i, func() { db.Close() }, nil
+}
+
+// peopleIn opens the database, for the caller to close, and gives the users in
+// it.
+func (p *Program) peopleIn(ctx context.Context) (*identity.Identity, *store.DB, error) {
 	cfg, err := p.load(nil)
 	if err != nil {
 		return nil, nil, err
@@ -197,10 +207,10 @@ func (p *Program) people(ctx context.Context) (i *identity.Identity, done func()
 	if err != nil {
 		return nil, nil, err
 	}
-	i, err = identity.New(identity.Config{DB: db})
+	i, err := identity.New(identity.Config{DB: db})
 	if err != nil {
 		db.Close()
 		return nil, nil, err
 	}
-	return i, func() { db.Close() }, nil
+	return i, db, nil
 }

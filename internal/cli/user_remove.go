@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/belfryhq/belfry/internal/identity"
+	"github.com/belfryhq/belfry/internal/notify"
 )
 
 type userRemove struct {
@@ -14,8 +19,8 @@ type userRemove struct {
 func newUserRemove(p *Program) *cobra.Command {
 	c := &userRemove{Program: p}
 	cmd := newCommand("remove WHO", "remove a person and all that is theirs", cobra.ExactArgs(1), c.run)
-	cmd.Long = `Remove a person with their sessions and tokens; their connections are closed within
-a second. ` + whoHelp + ` --export prints what was kept about them, as JSON, before
+	cmd.Long = `Remove a person with their sessions, tokens and notifications; their connections are
+closed within a second. ` + whoHelp + ` --export prints what was kept about them, as JSON, before
 it is gone; when that cannot be printed, nothing is removed.`
 	cmd.Example = "belfry user:remove ann@example.com\nbelfry user:remove 7 --export > ann.json"
 	cmd.Flags().BoolVar(&c.export, "export", false, "print what was kept about the person, as JSON")
@@ -24,25 +29,26 @@ it is gone; when that cannot be printed, nothing is removed.`
 }
 
 func (c *userRemove) run(cmd *cobra.Command, args []string) error {
-	people, done, err := c.people(cmd.Context())
+	ctx := cmd.Context()
+	people, db, err := c.peopleIn(ctx)
 	if err != nil {
 		return err
 	}
-	defer done()
-	user, err := findUser(cmd.Context(), people, args[0])
+	defer db.Close()
+	inbox := notify.New(notify.Config{DB: db})
+	user, err := findUser(ctx, people, args[0])
 	if err != nil {
 		return err
 	}
 	if c.export {
-		data, err := people.Export(cmd.Context(), user.ID)
-		if err != nil {
-			return err
-		}
-		if err := printJSON(c.Stdout, data); err != nil {
+		if err := c.printExport(ctx, people, inbox, user.ID); err != nil {
 			return err
 		}
 	}
-	if err := people.Remove(cmd.Context(), user.ID); err != nil {
+	if err := people.Remove(ctx, user.ID); err != nil {
+		return err
+	}
+	if err := inbox.Forget(ctx, user.ID); err != nil {
 		return err
 	}
 	switch {
@@ -53,4 +59,20 @@ func (c *userRemove) run(cmd *cobra.Command, args []string) error {
 	}
 	_, err = fmt.Fprintf(c.Stdout, "user %s (%s) is removed\n", user.ID, printable(user.Email))
 	return err
+}
+
+// printExport prints what is kept about a person.
+func (c *userRemove) printExport(ctx context.Context, people *identity.Identity, inbox *notify.Notify, id string) error {
+	data, err := people.Export(ctx, id)
+	if err != nil {
+		return err
+	}
+	var all map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	if all["notifications"], err = inbox.Everything(ctx, id); err != nil {
+		return err
+	}
+	return printJSON(c.Stdout, all)
 }

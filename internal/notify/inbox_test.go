@@ -316,3 +316,21 @@ func TestAnExpiredOneIsInNoListAndNoCount(t *testing.T) {
 		}
 	})
 }
+
+func TestAUserIsForgotten(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		id := f.sent("a", everybody)
+		f.mark("2", id, notify.MarkDismiss)
+		if all, err := f.Everything(t.Context(), "2"); err != nil || len(all) != 1 || all[0].Dismissed.IsZero() {
+			t.Errorf("%+v, %v", all, err)
+		}
+		must(t, f.Forget(t.Context(), "2"))
+		if all, err := f.Everything(t.Context(), "2"); err != nil || len(all) != 0 {
+			t.Errorf("%+v, %v", all, err)
+		}
+		if s, err := f.State(t.Context(), "2"); err != nil || s != (notify.State{}) || f.unread("3") != 1 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		must(t, f.Forget(t.Context(), "2"))
+	})
+}

@@ -187,6 +187,19 @@ func (n *Notify) StatisticsFor(ctx context.Context, user string) (m Mine, err er
 	return m, err
 }
 
+// Everything gives all that is kept of a user's notifications, oldest first.
+func (n *Notify) Everything(ctx context.Context, user string) ([]Item, error) {
+	found, err := selectItems(ctx, n.db, `WHERE r.user_id = $1 ORDER BY r.received, r.notification_id`, user)
+	if err != nil {
+		return nil, fmt.Errorf("export a user's notifications: %w", err)
+	}
+	all := make([]Item, len(found))
+	for i, row := range found {
+		all[i] = row.Item
+	}
+	return all, nil
+}
+
 // Forget removes all that is kept of a user's notifications.
 func (n *Notify) Forget(ctx context.Context, user string) error {
 	return n.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
