@@ -39,6 +39,7 @@ go-test:
 
 client-test: build
 	cd test/clients && $(NPM) test
+	cd clients/python && PYTHONPATH=src:tests .venv/bin/python -W error -m unittest discover -s tests
 
 # The parsers of what strangers send, each for $(FUZZ).
 fuzz:

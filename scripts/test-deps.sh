@@ -60,3 +60,12 @@ if ! "$venv/bin/python" -c 'import pusher' 2>/dev/null; then
 	python3 -m venv --clear "$venv"
 	"$venv/bin/pip" install --quiet --disable-pip-version-check 'pusher==3.3.4'
 fi
+
+# What the tests of the client for Python need. The copy says what is installed.
+venv=clients/python/.venv
+wanted=clients/python/requirements-test.txt
+if ! cmp -s "$wanted" "$venv/installed.txt"; then
+	python3 -m venv --clear "$venv"
+	"$venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
+	cp "$wanted" "$venv/installed.txt"
+fi
