@@ -31,8 +31,8 @@ func sysWrite(fd int32, b []byte) (int, syscall.Errno) {
 }
 
 // sysReady is epoll_wait without waiting. With a notice to the scheduler, each
-// call would wake its watcher thread, which then looks around every 20 µs: a
-// quarter of a mostly idle server's CPU.
+// call would wake its watcher thread, which then looks around every 20 µs: over a
+// fifth of the CPU of a server that publishes 20,000 events a second.
 func sysReady(fd uintptr, events []syscall.EpollEvent) (int, syscall.Errno) {
 	n, _, err := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
 	return int(n), err
