@@ -30,11 +30,11 @@ type fake struct {
 }
 
 type call struct {
-	at           time.Duration // since the start
-	reason, id   string
-	body         string
-	header       http.Header
-	status, took int
+	at         time.Duration // since the start
+	reason, id string
+	body       string
+	header     http.Header
+	status     int
 }
 
 func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
