@@ -143,6 +143,14 @@ class Sending(Case):
         s.notify("x")
         self.assertEqual(to.next()[0], 200)
 
+    def test_a_transport_that_cannot_be_made_at_first(self):
+        to = self.receiver()
+        with mock.patch("belfry._sender.default_transport", side_effect=[OSError("no certificates"), with_urllib]):
+            s = self.sender(to.url, min_backoff=0.01)
+            s.notify("x")
+            self.assertEqual(to.next()[0], 200)
+            self.assertTrue(s.close(PATIENCE))
+
     def test_long_reason(self):
         to = self.receiver()
         self.sender(to.url).notify("é" * 5000)

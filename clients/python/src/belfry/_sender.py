@@ -173,7 +173,6 @@ class Sender:
     # The thread.
 
     def _run(self) -> None:
-        self._transport = self._given_transport or default_transport()
         failures = 0
         try:
             while self._await_change():
@@ -186,10 +185,17 @@ class Sender:
                     failures += 1
                     # Whoever closes wants one more attempt before the end.
                     self._pause(self._backoff(failures, error), ends_with_close=not self._closed)
+        except BaseException:
+            self._log.exception("the webhook sender's thread broke; the next change starts another")
+            raise
         finally:
             close = getattr(self._transport, "close", None)
+            self._transport = None
             if close and not self._given_transport:
                 close()
+            with self._changed:
+                self._thread, self._sending = None, False
+                self._changed.notify_all()
 
     def _await_change(self) -> bool:
         with self._changed:
@@ -232,7 +238,7 @@ class Sender:
             self._post(change.id, body, timeout)
         except PostError as e:
             error = e
-        except Exception as e:  # a foreign transport's: the thread must live on
+        except Exception as e:  # of a transport, or of making one: the thread must live on
             error = PostError(f"no answer: {e!r}")
         with self._changed:
             self._judge(change, error)
@@ -243,7 +249,8 @@ class Sender:
     def _post(self, message_id: str, body: bytes, timeout: float) -> None:
         """A refusal as unsigned is tried again with the next secret: in the middle
         of a rotation the receiver may know only one of them."""
-        assert self._transport is not None
+        if self._transport is None:
+            self._transport = self._given_transport or default_transport()
         for tried in range_(len(self._secrets)):
             signed = headers(self._schemes, self._secrets, message_id, int(time.time()), body)
             signed["Content-Type"], signed["User-Agent"] = "application/json", "belfry-python/1"
