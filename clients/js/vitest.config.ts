@@ -25,8 +25,8 @@ export default defineConfig({
         resolve: {
           alias: {
             ...alias,
-            'react-dom': source('node_modules/react-dom18'),
-            react: source('node_modules/react18'),
+            'react-dom': source('test/react18/node_modules/react-dom'),
+            react: source('test/react18/node_modules/react'),
           },
         },
         test: { name: 'react 18', include: ['test/react/*.test.tsx'], environment: 'happy-dom' },

@@ -1,6 +1,9 @@
 /** How long a tab waits for the claims of the others, in milliseconds. */
 const wait = 60
 
+/** The rank of who has done it. Nobody answers it. */
+const done = Number.MAX_SAFE_INTEGER
+
 /** A claim: which tab wants to do something that only one is to do. */
 interface Claim {
   rank: number
@@ -65,10 +68,9 @@ export class Tabs {
   private heard(what: string, claim: Claim, hold: number): void {
     const taken = this.claims.get(what)
     const decided = taken && taken.until > Date.now() && taken.until - hold + wait <= Date.now()
-    if (taken?.tab === this.tab && decided) {
+    if (taken?.tab === this.tab && decided && claim.rank < done) {
       // Done here already: the late one must not do it again.
-      const rank = Number.MAX_SAFE_INTEGER
-      this.channel?.postMessage({ tab: this.tab, claim: what, rank, hold })
+      this.channel?.postMessage({ tab: this.tab, claim: what, rank: done, hold })
       return
     }
     if (!taken || taken.until <= Date.now() || better(claim, taken)) this.note(what, claim, hold)

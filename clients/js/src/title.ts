@@ -7,7 +7,11 @@ export class Title {
 
   start(): void {
     if (typeof document === 'undefined' || typeof MutationObserver === 'undefined') return
-    this.observer = new MutationObserver(() => this.write())
+    // A title with a count is left alone: another manager may have written it, and
+    // the two must not go on correcting each other.
+    this.observer = new MutationObserver(() => {
+      if (!prefix.test(document.title)) this.write()
+    })
     this.observer.observe(document.head, { childList: true, subtree: true, characterData: true })
   }
 
