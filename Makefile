@@ -38,6 +38,7 @@ go-test:
 	$(GO) test -race -timeout 15m ./...
 
 client-test: build
+	cd clients/js && $(NPM) test && $(NPM) run build
 	cd test/clients && $(NPM) test
 	cd clients/python && PYTHONPATH=src:tests .venv/bin/python -W error -m unittest discover -s tests
 
@@ -53,4 +54,4 @@ generate:
 	$(GO) test ./internal/config ./internal/cli ./internal/ops -run Reference -update
 
 clean:
-	rm -rf bin ui/dist/assets ui/dist/index.html test/clients/node_modules ui/node_modules
+	rm -rf bin ui/dist/assets ui/dist/index.html test/clients/node_modules ui/node_modules clients/js/node_modules clients/js/dist

@@ -20,7 +20,7 @@ for os in darwin windows; do
 	echo "build for $os"
 	GOOS=$os CGO_ENABLED=0 go build -o /dev/null ./...
 done
-for dir in ui test/clients; do
+for dir in ui test/clients clients/js; do
 	(cd "$dir" && npm run --silent check)
 done
 sh -n scripts/*.sh

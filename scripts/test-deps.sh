@@ -46,7 +46,7 @@ if [ -n "$missing" ]; then
 	$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 fi
 
-for dir in ui test/clients; do
+for dir in ui test/clients clients/js; do
 	# npm writes node_modules/.package-lock.json when it is done.
 	if [ ! -e "$dir/node_modules/.package-lock.json" ] ||
 		[ "$dir/package-lock.json" -nt "$dir/node_modules/.package-lock.json" ]; then
