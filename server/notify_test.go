@@ -181,3 +181,18 @@ func TestAScheduledOneGoesOutInTime(t *testing.T) {
 		}
 	})
 }
+
+// Without a worker, jobs run where they are enqueued.
+func TestNotificationsGoOutWithoutAQueue(t *testing.T) {
+	a := serveApplication(t, server.BackendConfig{Queue: "sync"}, nil)
+	reader := a.user("reader@example.test")
+	a.user("manager@example.test", belfry.RoleManager)
+	manager, p := a.page("manager@example.test", "2"), a.page("reader@example.test", reader)
+	status, answer := manager.ask("POST", "/api/notifications", `{"title":"Hi","message":"m","target":{"type":"users","users":["`+reader+`"]},"send":true}`)
+	if status != http.StatusCreated {
+		t.Fatalf("create: %d %s", status, answer)
+	}
+	if e := p.told("notification.sent"); e.Title != "Hi" || e.Unread != 1 {
+		t.Errorf("%+v", e)
+	}
+}
