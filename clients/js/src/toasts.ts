@@ -60,10 +60,11 @@ export class Toasts {
   }
 
   /** Takes away toasts of which no notification is of interest any more, silently. */
-  forget(keep: (notification: Notification) => boolean): string[] {
+  forget(keep: (notification: Notification) => boolean): void {
     const ids = this.list.filter(toast => !toast.notifications.some(keep)).map(({ id }) => id)
     this.drop(ids)
-    return ids
+    // What was read already is no part of a burst.
+    this.arrivals = this.arrivals.filter(({ notification }) => keep(notification))
   }
 
   private gather(): Toast {

@@ -52,6 +52,16 @@ describe('list and count', () => {
     expect(other.state()).toMatchObject({ unreadCount: 0, toasts: [] })
   })
 
+  test('what was read already is no part of a burst', async () => {
+    const { manager, state } = await livePage(server)
+    server.send()
+    await manager.read('n000001')
+    for (let n = 0; n < 3; n++) server.send()
+    expect(state().toasts).toHaveLength(3)
+    server.send()
+    expect(state().toasts.map(({ title }) => title)).toEqual(['4 new notifications'])
+  })
+
   test('an event of another user, or that is none, changes nothing', async () => {
     const { socket, state } = await livePage(server)
     const before = state()
