@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/authz"
@@ -287,7 +288,7 @@ func TestRedisAwayInMidRunComesBack(t *testing.T) {
 func TestEventsOfAChannelKeepTheirOrder(t *testing.T) {
 	const events = 1500
 	eachBackend(t, func(t *testing.T, cfg server.BackendConfig) {
-		a := serveApplication(t, cfg, nil)
+		a := serveApplication(t, cfg, func(c *server.Config) { c.PingAfter = time.Hour }) // this client is not asked
 		token := a.token(a.user("a@example.test", "admin"), "events")
 		w := a.connect(testApp())
 		for _, channel := range []string{"one", "two"} {

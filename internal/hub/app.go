@@ -196,8 +196,7 @@ func (a *app) add(name string) *channel {
 	ch := &channel{
 		app:   a,
 		kind:  pusher.KindOf(name),
-		topic: Topic{App: a.settings.Load().ID, Name: name, Slots: make([]any, outlets)},
-		local: make([]int32, outlets),
+		topic: Topic{App: a.settings.Load().ID, Name: name, Slots: make([]any, outlets), local: make([]atomic.Int32, outlets)},
 	}
 	s.m[name] = ch
 	return ch

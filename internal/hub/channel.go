@@ -17,7 +17,6 @@ type channel struct {
 
 	mu      sync.Mutex // guards all below, and the order of everything on the channel
 	gone    bool       // taken out of the map: look the name up again
-	local   []int32    // subscribers by outlet
 	ledger  ledger
 	counts  countState
 	idle    *list.Element // its place among the vacant cache channels
@@ -130,8 +129,8 @@ func (ch *channel) info() ChannelInfo {
 func (ch *channel) fanout(m message, except *Client, notJava bool) Receipt {
 	var total Receipt
 	d := Delivery{Message: m.sealed, Except: except, NotJava: notJava}
-	for i, n := range ch.local {
-		if n > 0 {
+	for i := range ch.topic.Slots {
+		if ch.topic.Local(i) > 0 {
 			total.Add(ch.app.hub.outlets[i].Publish(&ch.topic, d))
 		}
 	}
@@ -158,8 +157,8 @@ func (ch *channel) castOf(m message, except pusher.SocketID, notJava bool) Cast 
 // subscribers is the number of local subscribers.
 func (ch *channel) subscribers() int {
 	n := 0
-	for _, l := range ch.local {
-		n += int(l)
+	for i := range ch.topic.Slots {
+		n += ch.topic.Local(i)
 	}
 	return n
 }

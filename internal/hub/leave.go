@@ -40,7 +40,7 @@ func (c *Client) leave(sub *Subscription) {
 func (ch *channel) leave(c *Client, sub *Subscription) (forget *channel) {
 	h := ch.app.hub
 	h.outlets[c.outlet].Leave(sub)
-	ch.local[c.outlet]--
+	ch.topic.local[c.outlet].Add(-1)
 	ch.app.counters.subscribed(ch.kind, -1, ch.subscribers() == 0)
 	if !ch.kind.Is(pusher.ServerToUser) {
 		c.notice(NoticeUnsubscribed, sub)

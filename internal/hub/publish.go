@@ -189,9 +189,7 @@ func (a *app) reserve(ctx context.Context, events []pusher.Event) (release func(
 
 // has reports whether the outlet in that slot has subscribers.
 func (ch *channel) has(slot int) bool {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	return ch.local[slot] > 0
+	return ch.topic.Local(slot) > 0
 }
 
 // broker gathers what other nodes have to say about one publish.

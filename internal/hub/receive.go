@@ -143,8 +143,8 @@ func (c *Client) relay(m pusher.Message, sub *Subscription, data []byte) {
 
 // room reports whether every outlet takes a message of that size at once.
 func (ch *channel) room(size int) bool {
-	for i, n := range ch.local {
-		if n == 0 {
+	for i := range ch.topic.Slots {
+		if ch.topic.Local(i) == 0 {
 			continue
 		}
 		o := ch.app.hub.outlets[i]

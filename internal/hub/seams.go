@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/belfryhq/belfry"
@@ -49,6 +50,17 @@ type Topic struct {
 	// Slots has a place for each outlet, in the order of AddOutlet, for the
 	// outlet to keep the topic's subscribers in. Only that outlet touches it.
 	Slots []any
+
+	local []atomic.Int32 // subscribers by outlet; changed under the channel's lock
+}
+
+// Local says how many subscribers the outlet in that place has. It may be called
+// under any lock.
+func (t *Topic) Local(slot int) int {
+	if slot >= len(t.local) {
+		return 0 // a test's own topic
+	}
+	return int(t.local[slot].Load())
 }
 
 // Subscription is one connection on one channel.

@@ -221,7 +221,7 @@ func (ch *channel) cacheFrame(cache *CacheState) []byte {
 // channel is locked.
 func (ch *channel) admit(sub *Subscription, first [][]byte) {
 	outlet := sub.Client.outlet
-	ch.local[outlet]++
+	ch.topic.local[outlet].Add(1)
 	ch.app.counters.subscribed(ch.kind, 1, ch.subscribers() == 1)
 	ch.app.hub.outlets[outlet].Join(sub, first)
 }

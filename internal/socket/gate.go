@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -55,8 +54,9 @@ func (v *valve) gate(t *hub.Topic, held bool, of int, collect func(into []*lag) 
 	f.laggards, f.of = collect(f.laggards[:0]), of
 }
 
-// warn has the next publish to a topic look at l, whatever it found last. v.mu
-// is held.
+// warn has the next publish to a topic look at l, whatever it found last. Many
+// topics may have the same subscribers: when those are most of each, publishers
+// wait on all of them at once, not on each after one more publish. v.mu is held.
 func (v *valve) warn(t *hub.Topic, l *lag) {
 	f := v.gated(t)
 	if !slices.Contains(f.laggards, l) {
@@ -81,7 +81,7 @@ func (v *valve) enqueue(t *hub.Topic, n int) {
 func (v *valve) gated(t *hub.Topic) *flow {
 	f := v.flow(t)
 	if !f.gated {
-		f.gated, f.of = true, math.MaxInt32 // a publish counts them
+		f.gated, f.of = true, max(1, t.Local(v.place()))
 		v.gates.Add(1)
 	}
 	return f

@@ -27,6 +27,7 @@ func newPortable(base *core) *Portable {
 	p := &Portable{core: base, outlet: &outlet{}, wheel: newWheel[*conn](1)}
 	p.joined.New = func() any { b := make([]byte, 0, maxWrite); return &b }
 	p.outlet.init(&p.cfg, p.started)
+	p.outlet.place = func() int { return p.outlet.slot }
 	p.slot = p.cfg.Hub.AddOutlet(p.outlet)
 	p.outlet.slot = p.slot
 	return p

@@ -64,6 +64,7 @@ func newShard(e *Sharded) (*shard, error) {
 	}
 	s := &shard{engine: e, poller: p, buf: make([]byte, readChunk), head: bufio.NewReaderSize(nil, maxHead), kick: make(chan struct{}, 1), yield: runtime.Gosched}
 	s.valve.init(&e.cfg, e.started)
+	s.place = func() int { return s.slot }
 	s.room = func() bool { return s.cost.Load() < maxCost && s.shared.Load() < int64(e.cfg.SendBuffer*3/16) }
 	return s, nil
 }

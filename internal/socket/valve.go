@@ -36,8 +36,9 @@ import (
 //
 // All but the last condition end by themselves, since connections either drain
 // or are cut. The last could stand still: two publishers with several topics may
-// each hold what the other waits for, or one may wait for itself. So it counts
-// only as long as reservations come to an end.
+// each hold what the other waits for, or one may wait for itself. So when no
+// reservation has ended for a moment, one publisher is let in, and only one: on a
+// busy machine they may stand still merely because nobody runs.
 
 // The levels of a connection's lag.
 const (
@@ -74,6 +75,8 @@ type valve struct {
 	// room, if set, tells whether the outlet's own queue has room; it is called
 	// with mu held.
 	room func() bool
+	// place is the outlet's in Topic.Slots.
+	place func() int
 
 	mu       sync.Mutex // guards all below
 	stopped  bool
@@ -177,6 +180,10 @@ func (v *valve) await(ctx context.Context, t *hub.Topic, size int) error {
 		}
 		if state == free || state == tight && lingered || state == taken && stuck {
 			v.reserved += size
+			if state == taken {
+				v.released++ // one at a time: the others wait on, a moment from here
+				v.wakeLocked()
+			}
 			v.mu.Unlock()
 			return nil
 		}
