@@ -311,7 +311,7 @@ func FuzzPattern(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		pattern, name = only(pattern, "abx.-{}"), only(name, "abx.-")
-		rules, err := authz.Compile([]authz.Rule{{Name: pattern, Allow: "true", Member: "{}"}})
+		_, err := authz.Compile([]authz.Rule{{Name: pattern, Allow: "true", Member: "{}"}})
 		if err != nil || strings.HasPrefix(name, "private-") || strings.HasPrefix(name, "presence-") {
 			return // a pattern that is none, or a name that is read otherwise
 		}
@@ -323,7 +323,7 @@ func FuzzPattern(f *testing.F) {
 			}
 			return regexp.QuoteMeta(part)
 		})
-		rules = compile(t, authz.Rule{Name: pattern, Allow: "true", Member: "{" + strings.Join(names, ", ") + "}"})
+		rules := compile(t, authz.Rule{Name: pattern, Allow: "true", Member: "{" + strings.Join(names, ", ") + "}"})
 		want := regexp.MustCompile(`^` + text + `$`).FindStringSubmatch(name)
 		got := rules.Decide(user("7"), "presence-"+name)
 		if got.Allowed != (want != nil) {
