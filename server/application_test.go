@@ -294,7 +294,9 @@ func TestEventsOfAChannelKeepTheirOrder(t *testing.T) {
 		for _, channel := range []string{"one", "two"} {
 			w.subscribe(channel)
 		}
+		posted := make(chan struct{})
 		go func() {
+			defer close(posted)
 			for i := range events { // alternately to one, to two, and to both
 				channels := []string{`"one"`, `"two"`, `"one","two"`}[i%3]
 				body := `{"event":"n","channels":[` + channels + `],"data":` + strconv.Itoa(i) + `}`
@@ -314,6 +316,7 @@ func TestEventsOfAChannelKeepTheirOrder(t *testing.T) {
 				last[m.Channel] = n
 			}
 		}
+		<-posted // the last answer may come behind its event
 	})
 }
 
