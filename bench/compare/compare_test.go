@@ -23,10 +23,10 @@ func TestSpread(t *testing.T) {
 		{spread{5, 1, 3}, 3, "3.0 (1.0–5.0)"},
 		{spread{4, 1, 3, 2}, 2.5, "2.5 (1.0–4.0)"},
 	} {
-		if got := c.s.median(); got != c.median {
+		if got := c.s.Median(); got != c.median {
 			t.Errorf("%v: median %g, want %g", c.s, got, c.median)
 		}
-		if got := c.s.text(1); got != c.text {
+		if got := c.s.Text(1); got != c.text {
 			t.Errorf("%v: %q, want %q", c.s, got, c.text)
 		}
 	}

@@ -41,7 +41,7 @@ func growth(ctx context.Context, m *machine, o options) (any, error) {
 `)
 	for _, p := range points {
 		fmt.Printf("| %d | %d | %s | %s | %s | %s | %s |\n", p.Connections, p.Channels,
-			p.Whole.text(2), p.User.text(2), p.CPU.text(2), p.Floor.text(2), p.Memory.text(0))
+			p.Whole.Text(2), p.User.Text(2), p.CPU.Text(2), p.Floor.Text(2), p.Memory.Text(0))
 	}
 	if o.svg == "" {
 		return points, nil

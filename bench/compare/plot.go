@@ -93,9 +93,9 @@ func (p panel) draw(b *bytes.Buffer, left, top, width, height float64) {
 	for k, l := range p.lines {
 		var way string
 		for i := range l.x {
-			way += fmt.Sprintf("%.1f,%.1f ", x(l.x[i]), y(l.y[i].median()))
+			way += fmt.Sprintf("%.1f,%.1f ", x(l.x[i]), y(l.y[i].Median()))
 			fmt.Fprintf(b, `<circle class="l%d" cx="%.1f" cy="%.1f" r="3"/><line class="l%d" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`+"\n",
-				k, x(l.x[i]), y(l.y[i].median()), k, x(l.x[i]), x(l.x[i]), y(slices.Min(l.y[i])), y(slices.Max(l.y[i])))
+				k, x(l.x[i]), y(l.y[i].Median()), k, x(l.x[i]), x(l.x[i]), y(slices.Min(l.y[i])), y(slices.Max(l.y[i])))
 		}
 		fmt.Fprintf(b, `<polyline class="l%d" style="fill:none" points="%s"/>`+"\n", k, way)
 		if len(p.lines) > 1 {

@@ -4,36 +4,12 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/belfryhq/belfry/internal/bench"
 )
 
-// spread is a figure over the rounds.
-type spread []float64
-
-func (s spread) median() float64 {
-	if len(s) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(s))
-	if n := len(sorted); n%2 == 0 {
-		return (sorted[n/2-1] + sorted[n/2]) / 2
-	}
-	return sorted[len(sorted)/2]
-}
-
-// text gives the median and, behind it, the least and the greatest.
-func (s spread) text(digits int) string {
-	if len(s) == 0 {
-		return "–"
-	}
-	if len(s) == 1 {
-		return fmt.Sprintf("%.*f", digits, s[0])
-	}
-	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, s.median(), digits, slices.Min(s), digits, slices.Max(s))
-}
+type spread = bench.Spread
 
 // each collects a figure of the reports.
 func each(reports []*bench.Report, figure func(*bench.Report) float64) spread {
@@ -100,10 +76,10 @@ nobody, measured just before.
 			continue
 		}
 		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s | %s | %.2f, %.2f | %s |\n", r.about(),
-			each(r.Floor, total).text(2), each(r.Belfry, total).text(2), each(r.Belfry, user).text(2), r.ratio(total).text(2),
-			each(r.Belfry, net).text(2), r.ratio(net).text(2), each(r.Belfry, p99).text(1),
-			each(r.Belfry, func(r *bench.Report) float64 { return r.Load.CPUShare }).median(),
-			each(r.Belfry, func(r *bench.Report) float64 { return r.Load.ClientShare }).median(), r.limit)
+			each(r.Floor, total).Text(2), each(r.Belfry, total).Text(2), each(r.Belfry, user).Text(2), r.ratio(total).Text(2),
+			each(r.Belfry, net).Text(2), r.ratio(net).Text(2), each(r.Belfry, p99).Text(1),
+			each(r.Belfry, func(r *bench.Report) float64 { return r.Load.CPUShare }).Median(),
+			each(r.Belfry, func(r *bench.Report) float64 { return r.Load.ClientShare }).Median(), r.limit)
 	}
 }
 
@@ -139,16 +115,16 @@ func (r *row) measured() string {
 	switch r.preset {
 	case "offered2000":
 		return fmt.Sprintf("%s events/s; p99 %s ms; %s µs per delivery",
-			each(b, func(r *bench.Report) float64 { return r.Load.EventsPerSecond }).text(0), each(b, p99).text(1), each(b, total).text(2))
+			each(b, func(r *bench.Report) float64 { return r.Load.EventsPerSecond }).Text(0), each(b, p99).Text(1), each(b, total).Text(2))
 	case "publish-none":
-		return fmt.Sprintf("%s µs, %s of it user", each(b, func(r *bench.Report) float64 { return r.Load.PublishCPU.Total }).text(1),
-			each(b, func(r *bench.Report) float64 { return r.Load.PublishCPU.User }).text(1))
+		return fmt.Sprintf("%s µs, %s of it user", each(b, func(r *bench.Report) float64 { return r.Load.PublishCPU.Total }).Text(1),
+			each(b, func(r *bench.Report) float64 { return r.Load.PublishCPU.User }).Text(1))
 	case "handshake":
-		return fmt.Sprintf("%s µs, %s of it user; %s a second", each(b, func(r *bench.Report) float64 { return r.Handshake.CPU.Total }).text(1),
-			each(b, func(r *bench.Report) float64 { return r.Handshake.CPU.User }).text(1),
-			each(b, func(r *bench.Report) float64 { return r.Handshake.PerSecond }).text(0))
+		return fmt.Sprintf("%s µs, %s of it user; %s a second", each(b, func(r *bench.Report) float64 { return r.Handshake.CPU.Total }).Text(1),
+			each(b, func(r *bench.Report) float64 { return r.Handshake.CPU.User }).Text(1),
+			each(b, func(r *bench.Report) float64 { return r.Handshake.PerSecond }).Text(0))
 	case "idle10k":
-		return fmt.Sprintf("%s bytes", each(b, func(r *bench.Report) float64 { return r.Memory.PerConnection }).text(0))
+		return fmt.Sprintf("%s bytes", each(b, func(r *bench.Report) float64 { return r.Memory.PerConnection }).Text(0))
 	case "idle19k":
 		return r.idle()
 	case "slow100":
@@ -180,7 +156,7 @@ func (r *row) idle() string {
 		seconds += w.Seconds
 		pings += w.Pings
 	}
-	return fmt.Sprintf("%s ms per s; with pings %.2f ms per s (%d pings in %.0f s)", quiet.text(2), used/max(seconds, 1), pings, seconds)
+	return fmt.Sprintf("%s ms per s; with pings %.2f ms per s (%d pings in %.0f s)", quiet.Text(2), used/max(seconds, 1), pings, seconds)
 }
 
 func sum(m map[int]int) (n int) {

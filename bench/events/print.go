@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/belfryhq/belfry/internal/bench"
 )
 
 // postersOf is how many posters the rate is measured with.
@@ -39,30 +41,7 @@ func newFigures() *figures {
 	return &figures{latency: map[bool]*latencies{false: {}, true: {}}, accepted: map[int]spread{}, delivered: map[int]spread{}}
 }
 
-// spread is a figure over the rounds.
-type spread []float64
-
-func (s spread) median() float64 {
-	if len(s) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(s))
-	if n := len(sorted); n%2 == 0 {
-		return (sorted[n/2-1] + sorted[n/2]) / 2
-	}
-	return sorted[len(sorted)/2]
-}
-
-// text gives the median and, behind it, the least and the greatest.
-func (s spread) text(digits int) string {
-	if len(s) == 0 {
-		return "–"
-	}
-	if len(s) == 1 {
-		return fmt.Sprintf("%.*f", digits, s[0])
-	}
-	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, s.median(), digits, slices.Min(s), digits, slices.Max(s))
-}
+type spread = bench.Spread
 
 // print prints the machine and the tables.
 func print(out io.Writer, m *machine, all map[string]*figures) {
@@ -80,7 +59,7 @@ func print(out io.Writer, m *machine, all map[string]*figures) {
 					where = "none"
 				}
 				if len(l.p50) > 0 {
-					fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", driver, where, l.p50.text(2), l.p99.text(2), l.max.text(1))
+					fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", driver, where, l.p50.Text(2), l.p99.Text(2), l.max.Text(1))
 				}
 			}
 		}
@@ -94,7 +73,7 @@ func print(out io.Writer, m *machine, all map[string]*figures) {
 		for _, driver := range m.drivers {
 			fmt.Fprintf(out, "| %s |", driver)
 			for _, n := range postersOf {
-				fmt.Fprintf(out, " %s / %s |", all[driver].accepted[n].text(0), all[driver].delivered[n].text(0))
+				fmt.Fprintf(out, " %s / %s |", all[driver].accepted[n].Text(0), all[driver].delivered[n].Text(0))
 			}
 			fmt.Fprintln(out)
 		}
@@ -103,7 +82,7 @@ func print(out io.Writer, m *machine, all map[string]*figures) {
 		fmt.Fprintf(out, "\n| jobs a second, %d in slices of 1,000 | enqueued | worked |\n| --- | --- | --- |\n", m.jobs)
 		for _, driver := range m.drivers {
 			if f := all[driver]; len(f.worked) > 0 {
-				fmt.Fprintf(out, "| %s | %s | %s |\n", driver, f.enqueued.text(0), f.worked.text(0))
+				fmt.Fprintf(out, "| %s | %s | %s |\n", driver, f.enqueued.Text(0), f.worked.Text(0))
 			}
 		}
 	}
@@ -111,7 +90,7 @@ func print(out io.Writer, m *machine, all map[string]*figures) {
 		fmt.Fprintf(out, "\n| idle, %% of a core | server | server without workers | difference | worker process |\n| --- | --- | --- | --- | --- |\n")
 		for _, driver := range m.drivers {
 			f := all[driver]
-			fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", driver, f.full.text(2), f.bare.text(2), f.extra.text(2), f.lone.text(2))
+			fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", driver, f.full.Text(2), f.bare.Text(2), f.extra.Text(2), f.lone.Text(2))
 		}
 	}
 }
@@ -166,5 +145,5 @@ func (m *machine) syncTime() (float64, error) {
 		}
 		took = append(took, time.Since(began).Seconds()*1000)
 	}
-	return took.median(), nil
+	return took.Median(), nil
 }
