@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/httpx"
 	"github.com/belfryhq/belfry/pusher"
 )
 
@@ -50,6 +51,9 @@ func (e *rateError) Error() string {
 	return "too many requests: this app may send " + strconv.Itoa(e.limit) + " a second"
 }
 
+// RetryAfter gives the pause until the next request is let in.
+func (e *rateError) RetryAfter() time.Duration { return e.retry }
+
 // explain gives the status of an error and the text that the caller may see.
 func explain(err error) (status int, text string) {
 	if e, ok := errors.AsType[*methodError](err); ok {
@@ -88,7 +92,7 @@ func (d *Door) fail(ctx context.Context, q *request, err error) Reply {
 	case http.StatusUnsupportedMediaType:
 		r.add("Accept-Encoding", "gzip, deflate, identity")
 	case http.StatusTooManyRequests:
-		r.add("Retry-After", retryAfter(err))
+		r.add("Retry-After", httpx.RetryAfter(err))
 	case http.StatusServiceUnavailable:
 		r.add("Retry-After", "1")
 	}
@@ -123,15 +127,6 @@ func (d *Door) log(ctx context.Context, q *request, status int, text string, err
 		attrs = append(attrs, slog.String("reason", text))
 	}
 	d.cfg.Logger.LogAttrs(ctx, level, "api request failed", attrs...)
-}
-
-// retryAfter gives whole seconds, at least one.
-func retryAfter(err error) string {
-	e, ok := errors.AsType[*rateError](err)
-	if !ok {
-		return "1"
-	}
-	return strconv.Itoa(max(1, int((e.retry+time.Second-1)/time.Second)))
 }
 
 // prefersText reports whether Accept ranks text/plain above JSON. Equal ranks,

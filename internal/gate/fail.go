@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/httpx"
 )
 
 // StatusCSRF is the status of CodeCSRF.
@@ -75,7 +75,7 @@ func (g *Gate) Fail(w http.ResponseWriter, r *http.Request, c Caller, err error)
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="belfry"`)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		h.Set("Retry-After", retryAfter(err))
+		h.Set("Retry-After", httpx.RetryAfter(err))
 	}
 	g.logFailure(r, c, code, err)
 	h.Set("Content-Type", "application/json")
@@ -107,16 +107,4 @@ func (g *Gate) logFailure(r *http.Request, c Caller, code int, err error) {
 		attrs = append(attrs, slog.String("user", c.User.ID), slog.String("by", string(c.Kind)))
 	}
 	g.log.LogAttrs(r.Context(), level, message, append(attrs, slog.Any("error", err))...)
-}
-
-// retryAfter gives whole seconds, at least one.
-func retryAfter(err error) string {
-	var wait time.Duration
-	if e, ok := errors.AsType[interface {
-		error
-		RetryAfter() time.Duration
-	}](err); ok {
-		wait = e.RetryAfter()
-	}
-	return strconv.Itoa(max(1, int((wait+time.Second-1)/time.Second)))
 }
