@@ -1,12 +1,14 @@
 package certs_test
 
 import (
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,7 +16,10 @@ import (
 	"github.com/belfryhq/belfry/internal/certs/acmetest"
 )
 
-const domain = "ws.test"
+// asked counts the names that tests ask certificates for. Each has its own: the
+// library keeps the challenges that wait for an authority by name alone, one
+// table for the whole process, and tests run side by side.
+var asked atomic.Int64
 
 // applicant is what a test of automatic certificates begins with: a listener,
 // an authority that finds it, and settings for both.
@@ -25,7 +30,7 @@ func applicant(t *testing.T) (net.Listener, *acmetest.Authority, certs.Config, *
 	a := acmetest.New(t, func(string) string { return address })
 	log, logger := newJournal()
 	cfg := certs.Config{
-		Domains: []string{domain}, Dir: t.TempDir(), Email: "ops@example.com",
+		Domains: []string{fmt.Sprintf("ws%d.test", asked.Add(1))}, Dir: t.TempDir(), Email: "ops@example.com",
 		Directory: a.Directory(), CARoot: rootFile(t, a), Logger: logger,
 	}
 	cfg.Hurry(10*time.Millisecond, 0)
@@ -47,7 +52,7 @@ func TestACertificateIsObtainedAndKept(t *testing.T) {
 	l, a, cfg, log := applicant(t)
 	s := serve(t, l, cfg)
 	log.await(t, obtained, 1)
-	first, err := s.meet(domain, a.Roots())
+	first, err := s.meet(cfg.Domains[0], a.Roots())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +71,7 @@ func TestACertificateIsObtainedAndKept(t *testing.T) {
 	again := bind(t)
 	a.SetDown(true) // it is not needed any more
 	s = serve(t, again, cfg)
-	second, err := s.meet(domain, a.Roots())
+	second, err := s.meet(cfg.Domains[0], a.Roots())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +79,7 @@ func TestACertificateIsObtainedAndKept(t *testing.T) {
 		t.Error("a restart serves another certificate")
 	}
 	if orders, accounts := a.Orders(); orders != 1 || accounts != 1 {
-		t.Errorf("%d orders by %d accounts, want one", orders, accounts)
+		t.Errorf("%d orders by %d accounts, want one; the log:\n%s", orders, accounts, log.text.String())
 	}
 }
 
@@ -102,7 +107,7 @@ func ownerOnly(t *testing.T, root string) {
 func TestSeveralDomains(t *testing.T) {
 	t.Parallel()
 	l, a, cfg, log := applicant(t)
-	cfg.Domains = []string{"a.test", "b.test", "c.test"}
+	cfg.Domains = []string{"a." + cfg.Domains[0], "b." + cfg.Domains[0], "c." + cfg.Domains[0]}
 	s := serve(t, l, cfg)
 	log.await(t, obtained, 3)
 	for _, name := range cfg.Domains {
@@ -120,19 +125,19 @@ func TestAnAuthorityThatIsDownIsAskedUntilItIsBack(t *testing.T) {
 	const line = "certificate not obtained"
 	log.await(t, line, 2)
 	for range 20 {
-		if _, err := s.meet(domain, a.Roots()); err == nil {
+		if _, err := s.meet(cfg.Domains[0], a.Roots()); err == nil {
 			t.Fatal("a handshake succeeds without a certificate")
 		}
 	}
 	if got := log.count("there is no certificate yet"); got != 1 {
 		t.Errorf("20 handshakes are spoken of %d times, want once", got)
 	}
-	for _, words := range []string{"domain=" + domain, a.Directory(), "after="} {
+	for _, words := range []string{"domain=" + cfg.Domains[0], a.Directory(), "after="} {
 		if log.count(words) == 0 {
 			t.Errorf("the log does not say %q:\n%s", words, log.text.String())
 		}
 	}
-	if err := s.certs.Check(); err == nil || !strings.Contains(err.Error(), "no certificate for "+domain) {
+	if err := s.certs.Check(); err == nil || !strings.Contains(err.Error(), "no certificate for "+cfg.Domains[0]) {
 		t.Errorf("a check says %v", err)
 	}
 	if log.count("hint=") > 0 {
@@ -140,7 +145,7 @@ func TestAnAuthorityThatIsDownIsAskedUntilItIsBack(t *testing.T) {
 	}
 	a.SetDown(false)
 	log.await(t, obtained, 1)
-	if _, err := s.meet(domain, a.Roots()); err != nil {
+	if _, err := s.meet(cfg.Domains[0], a.Roots()); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.certs.Check(); err != nil {
@@ -157,11 +162,11 @@ func TestAnAuthorityThatDoesNotFindUs(t *testing.T) {
 	a := acmetest.New(t, func(string) string { return <-nowhere })
 	cfg.Directory, cfg.CARoot = a.Directory(), rootFile(t, a)
 	s := serve(t, l, cfg)
-	log.await(t, "no address for "+domain, 1)
+	log.await(t, "no address for "+cfg.Domains[0], 1)
 	log.await(t, "port 443", 1)
 	log.await(t, "after=300ms", 1) // a refusal has the longer wait: authorities count them
 	log.await(t, obtained, 1)
-	if _, err := s.meet(domain, a.Roots()); err != nil {
+	if _, err := s.meet(cfg.Domains[0], a.Roots()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -184,14 +189,14 @@ func TestACertificateIsRenewedWithoutARestart(t *testing.T) {
 	a.SetLife(90*time.Minute, 10*time.Minute) // due at once
 	s := serve(t, l, cfg)
 	log.await(t, obtained, 1)
-	first, err := s.meet(domain, a.Roots())
+	first, err := s.meet(cfg.Domains[0], a.Roots())
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.SetLife(time.Hour, 24*time.Hour)
 	log.await(t, "certificate renewed", 1)
 	for late := time.Now().Add(patience); ; {
-		now, err := s.meet(domain, a.Roots())
+		now, err := s.meet(cfg.Domains[0], a.Roots())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +215,7 @@ func TestACertificateThatEndedWhileTheServerWasOff(t *testing.T) {
 	a.SetLife(time.Hour, -time.Minute)
 	s := serve(t, l, cfg)
 	log.await(t, obtained, 1)
-	if _, err := s.meet(domain, a.Roots()); err == nil {
+	if _, err := s.meet(cfg.Domains[0], a.Roots()); err == nil {
 		t.Fatal("a certificate that has ended is good")
 	}
 	if err := s.certs.Check(); err == nil || !strings.Contains(err.Error(), "has ended") {
@@ -220,7 +225,7 @@ func TestACertificateThatEndedWhileTheServerWasOff(t *testing.T) {
 	a.SetLife(time.Hour, 24*time.Hour)
 	s = serve(t, rebind(t, s.address), cfg) // the next look is ten minutes away
 	log.await(t, "certificate renewed", 1)
-	s.meetsSoon(domain, a)
+	s.meetsSoon(cfg.Domains[0], a)
 }
 
 func TestAKeptCertificateThatIsBrokenIsReplaced(t *testing.T) {
@@ -229,7 +234,7 @@ func TestAKeptCertificateThatIsBrokenIsReplaced(t *testing.T) {
 	s := serve(t, l, cfg)
 	log.await(t, obtained, 1)
 	s.close()
-	found, err := filepath.Glob(filepath.Join(cfg.Dir, "certificates", "certificates", "*", domain, domain+".crt"))
+	found, err := filepath.Glob(filepath.Join(cfg.Dir, "certificates", "certificates", "*", cfg.Domains[0], cfg.Domains[0]+".crt"))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("kept at %v, %v", found, err)
 	}
@@ -237,7 +242,7 @@ func TestAKeptCertificateThatIsBrokenIsReplaced(t *testing.T) {
 	s = serve(t, rebind(t, s.address), cfg)
 	log.await(t, "another one is asked for", 1)
 	log.await(t, obtained, 2)
-	s.meetsSoon(domain, a)
+	s.meetsSoon(cfg.Domains[0], a)
 }
 
 func TestAFolderThatTakesNoWrites(t *testing.T) {
@@ -277,7 +282,7 @@ func TestStoppingAmidAnOrder(t *testing.T) {
 	}
 	s = serve(t, rebind(t, s.address), cfg)
 	log.await(t, obtained, 1)
-	s.meetsSoon(domain, a)
+	s.meetsSoon(cfg.Domains[0], a)
 }
 
 // rebind listens where a site was.
