@@ -1,8 +1,8 @@
-import { type Api, RequestFailed } from './api.js'
+import { type Http, RequestFailed } from './http.js'
 import { type PusherLike, pusherOf } from './live.js'
-import type { NotificationOptions, PusherClass } from './options.js'
+import type { ConnectionOptions, PusherClass } from './options.js'
 
-/** A connection, and whether the manager made it and so must close it. */
+/** A connection, and whether it was made here and so must be closed. */
 export interface Connected {
   pusher: PusherLike
   owned: boolean
@@ -11,7 +11,7 @@ export interface Connected {
 }
 
 /** The connection that the options speak of; a text says why there is none. */
-export function connect(options: NotificationOptions, api: Api): Connected | string {
+export function connect(options: ConnectionOptions, http: Http): Connected | string {
   const given = options.pusher ?? (options.echo && pusherOf(options.echo))
   if (given) return { pusher: given, owned: false, refusal: () => undefined }
   if (!options.key) return 'no key and no connection was given'
@@ -23,7 +23,7 @@ export function connect(options: NotificationOptions, api: Api): Connected | str
     done: (error: Error | null, answer: Record<string, unknown> | null) => void,
   ) => {
     refusal = undefined
-    api.authorize(options.authEndpoint ?? '/broadcasting/auth', socketId, channelName).then(
+    http.authorize(options.authEndpoint ?? '/broadcasting/auth', socketId, channelName).then(
       answer => done(null, answer),
       error => {
         refusal = error instanceof RequestFailed ? error : undefined

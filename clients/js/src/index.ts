@@ -1,5 +1,7 @@
-export { type Page, type Query, RequestFailed } from './api.js'
+export type { Page, Query } from './api.js'
+export type { Connection } from './connection.js'
 export type { Permission } from './desktop.js'
+export { RequestFailed } from './http.js'
 export type { ChannelLike, EchoLike, PusherLike } from './live.js'
 export { NotificationManager } from './manager.js'
 export {
@@ -10,5 +12,5 @@ export {
   safeURL,
 } from './notification.js'
 export type { NotificationOptions, PusherClass } from './options.js'
-export type { Connection, NotificationState } from './state.js'
+export type { NotificationState } from './state.js'
 export type { Toast } from './toasts.js'

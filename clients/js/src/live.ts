@@ -1,4 +1,4 @@
-import { csrfToken, type RequestFailed } from './api.js'
+import { csrfToken, type RequestFailed } from './http.js'
 
 /** What is used of a connection of pusher-js. */
 export interface PusherLike {
@@ -46,14 +46,12 @@ export interface LiveHooks {
   refusal(): RequestFailed | undefined
 }
 
-const events = ['notification.sent', 'notification.read', 'notification.expired']
-
 /** Waits after refusals, in milliseconds. */
 const firstWait = 5000
 const longestWait = 60_000
 
 /**
- * One user's channel over a Pusher connection. It asks again for an authorization
+ * One channel over a Pusher connection. It asks again for an authorization
  * that was refused for a reason that passes, which pusher-js does not.
  */
 export class Live {
@@ -61,20 +59,23 @@ export class Live {
   private shared = false
   private refusals = 0
   private timer: ReturnType<typeof setTimeout> | undefined
-  private readonly listeners: [string, (data: unknown) => void][] = [
-    ['pusher:subscription_succeeded', () => this.succeeded()],
-    ['pusher:subscription_error', error => this.refused(error)],
-    ...events.map((name): [string, (data: unknown) => void] => [
-      name,
-      data => this.hooks.event(name, data),
-    ]),
-  ]
+  private readonly listeners: [string, (data: unknown) => void][]
 
   constructor(
     private readonly pusher: PusherLike,
     private readonly name: string,
+    events: readonly string[],
     private readonly hooks: LiveHooks,
-  ) {}
+  ) {
+    this.listeners = [
+      ['pusher:subscription_succeeded', () => this.succeeded()],
+      ['pusher:subscription_error', error => this.refused(error)],
+      ...events.map((event): [string, (data: unknown) => void] => [
+        event,
+        data => this.hooks.event(event, data),
+      ]),
+    ]
+  }
 
   get socketId(): string | undefined {
     return this.pusher.connection.socket_id || undefined

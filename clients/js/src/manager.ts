@@ -1,22 +1,20 @@
 import { Announcer } from './announcer.js'
-import { Api, type Page, type Query, RequestFailed } from './api.js'
+import { Api, type Page, type Query } from './api.js'
 import { Book, type View } from './book.js'
 import { type Connected, connect } from './connect.js'
+import { connectionOf } from './connection.js'
 import type { Permission } from './desktop.js'
+import { RequestFailed } from './http.js'
 import { Live, type LiveStatus } from './live.js'
-import {
-  type Change,
-  isExpired,
-  isObject,
-  isUnread,
-  type Notification,
-  readEvent,
-} from './notification.js'
+import { type Change, isExpired, isUnread, type Notification, readEvent } from './notification.js'
+import { isObject } from './object.js'
 import type { NotificationOptions } from './options.js'
-import { connectionOf, type NotificationState } from './state.js'
+import type { NotificationState } from './state.js'
 import { Sync } from './sync.js'
 import { Tabs } from './tabs.js'
 import { Title } from './title.js'
+
+const events = ['notification.sent', 'notification.read', 'notification.expired']
 
 /** How long a change may be late before it is asked for, in milliseconds. */
 const gapTime = 2000
@@ -223,7 +221,7 @@ export class NotificationManager {
     })
     if (typeof this.connected !== 'object') return
     const { pusher, refusal } = this.connected
-    this.live = new Live(pusher, channel, {
+    this.live = new Live(pusher, channel, events, {
       event: (name, data) => this.heard(name, data),
       status: status => this.moved(status),
       refreshToken: () => this.api.refreshToken(),

@@ -1,3 +1,5 @@
+import { isObject } from './object.js'
+
 /** What a notification is about. */
 export type NotificationType = 'system' | 'announcement' | 'alert' | 'reminder'
 
@@ -141,10 +143,6 @@ export function isUnread(row: Notification): boolean {
 /** Reports whether it has expired at a time in milliseconds. */
 export function isExpired(row: Notification, now: number): boolean {
   return row.expires_at !== null && Date.parse(row.expires_at) <= now
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function number(value: unknown): number | undefined {

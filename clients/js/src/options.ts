@@ -9,16 +9,13 @@ export type PusherClass = new (
   options: any,
 ) => PusherLike
 
-/**
- * What a NotificationManager is made with. Nothing is required: without a
- * connection (echo, pusher or key) it polls.
- */
-export interface NotificationOptions {
+/** The connection, and how requests are made. */
+export interface ConnectionOptions {
   /** A Laravel Echo with the broadcaster "pusher" or "reverb". It stays yours. */
   echo?: EchoLike | undefined
   /** A connection of pusher-js. It stays yours. */
   pusher?: PusherLike | undefined
-  /** The app's key, for a connection of the manager's own. Needs Pusher. */
+  /** The app's key, for a connection of its own. Needs Pusher. */
   key?: string | undefined
   /** The class of pusher-js, for key. Default: window.Pusher. */
   Pusher?: PusherClass | undefined
@@ -33,10 +30,6 @@ export interface NotificationOptions {
   /** Where channels are authorized, for key. Default: /broadcasting/auth. */
   authEndpoint?: string | undefined
 
-  /** Who is signed in. Default: what GET /api/user answers. */
-  userId?: string | number | undefined
-  /** The channel of the user's events. Default: private-user.{userId}. */
-  channel?: ((userId: string) => string) | undefined
   /** The server's address, without a slash at its end. Default: the page's. */
   baseUrl?: string | undefined
   /** Default: the browser's. */
@@ -45,6 +38,17 @@ export interface NotificationOptions {
   token?: string | (() => string | Promise<string>) | undefined
   /** Whether to send the token of the cookie XSRF-TOKEN. Default: true. */
   csrf?: boolean | undefined
+}
+
+/**
+ * What a NotificationManager is made with. Nothing is required: without a
+ * connection (echo, pusher or key) it polls.
+ */
+export interface NotificationOptions extends ConnectionOptions {
+  /** Who is signed in. Default: what GET /api/user answers. */
+  userId?: string | number | undefined
+  /** The channel of the user's events. Default: private-user.{userId}. */
+  channel?: ((userId: string) => string) | undefined
 
   /** How many notifications a page of the list holds, 1 to 100. Default: 25. */
   pageSize?: number | undefined

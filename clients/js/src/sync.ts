@@ -1,12 +1,9 @@
-import { type Api, type Missed, RequestFailed } from './api.js'
+import type { Api, Missed } from './api.js'
 import type { Book } from './book.js'
+import type { HttpStatus } from './connection.js'
+import { RequestFailed } from './http.js'
 import { backoff } from './live.js'
 import { isExpired, isUnread, type Notification, sentAt } from './notification.js'
-
-/** How the requests fare. */
-export type HttpStatus =
-  | { kind: 'unknown' | 'ok' }
-  | { kind: 'unauthorized' | 'failed'; problem: string }
 
 export interface SyncHooks {
   /** The book or the status is another. */

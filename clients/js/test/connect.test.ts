@@ -1,8 +1,8 @@
 import Echo from 'laravel-echo'
 import RealPusher from 'pusher-js'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Api, RequestFailed } from '../src/api.js'
 import { connect } from '../src/connect.js'
+import { Http, RequestFailed } from '../src/http.js'
 import { pusherOf } from '../src/live.js'
 import { closePages, page, settled } from './page.js'
 import { Server } from './server.js'
@@ -94,7 +94,7 @@ test('its channels are authorized with the token, and a refusal says when to ask
 test('pusher-js and Echo as they are have what is used of them', () => {
   const pusher = new RealPusher('key', { cluster: 'mt1', wsHost: 'localhost' })
   const echo = new Echo({ broadcaster: 'pusher', key: 'key', cluster: 'mt1', client: pusher })
-  const api = new Api({
+  const http = new Http({
     baseUrl: '',
     fetch: undefined,
     token: undefined,
@@ -102,7 +102,7 @@ test('pusher-js and Echo as they are have what is used of them', () => {
     socketId: () => undefined,
   })
   expect(pusherOf(echo)).toBe(pusher)
-  expect(connect({ echo }, api)).toMatchObject({ pusher, owned: false })
+  expect(connect({ echo }, http)).toMatchObject({ pusher, owned: false })
   for (const name of ['subscribe', 'unsubscribe', 'channel', 'connect', 'disconnect'] as const) {
     expect(typeof pusher[name]).toBe('function')
   }

@@ -1,4 +1,4 @@
-import type { Connection } from '../state.js'
+import type { Connection } from '../connection.js'
 
 /** The texts of the bell and the toasts. Give your own to translate them. */
 export interface NotificationLabels {
