@@ -1,11 +1,10 @@
 import { Announcer } from './announcer.js'
 import { Api, type Page, type Query } from './api.js'
 import { Book, type View } from './book.js'
-import { type Connected, connect } from './connect.js'
-import { connectionOf } from './connection.js'
 import type { Permission } from './desktop.js'
 import { RequestFailed } from './http.js'
-import { Live, type LiveStatus } from './live.js'
+import { Link } from './link.js'
+import type { LiveStatus } from './live.js'
 import { type Change, isExpired, isUnread, type Notification, readEvent } from './notification.js'
 import { isObject } from './object.js'
 import type { NotificationOptions } from './options.js'
@@ -35,18 +34,14 @@ export class NotificationManager {
   private readonly sync: Sync
   private readonly pageTitle = new Title()
   private readonly listeners = new Set<() => void>()
-  private connected: Connected | string | undefined
-  private live: Live | undefined
+  private readonly link: Link
   private tabs: Tabs | undefined
   private user: string | undefined
-  private liveStatus: LiveStatus = { kind: 'down' }
-  private patient = true
   private wasLive = false
   private missed: Notification[] = []
   private error: string | null = null
   private started = false
-  private timers: Record<'grace' | 'gap' | 'expiry', ReturnType<typeof setTimeout> | undefined> = {
-    grace: undefined,
+  private timers: Record<'gap' | 'expiry', ReturnType<typeof setTimeout> | undefined> = {
     gap: undefined,
     expiry: undefined,
   }
@@ -58,13 +53,22 @@ export class NotificationManager {
       fetch: options.fetch,
       token: options.token,
       csrf: options.csrf ?? true,
-      socketId: () => this.live?.socketId,
+      socketId: () => this.link.socketId,
     })
     this.announcer = new Announcer(
       options,
       () => this.tabs,
       () => this.changed(),
     )
+    this.link = new Link(options, this.api, {
+      event: (name, data) => this.heard(name, data),
+      moved: before => this.moved(before),
+      impatient: () => {
+        if (this.sync.loaded) this.sync.run()
+      },
+      wake: () => this.wake(),
+      changed: () => this.changed(),
+    })
     const { pageSize = 25, pollInterval = 15_000 } = options
     this.sync = new Sync(
       this.api,
@@ -73,7 +77,7 @@ export class NotificationManager {
       {
         changed: () => this.changed(),
         arrived: rows => this.arrived(rows),
-        live: () => this.liveStatus.kind === 'live',
+        live: () => this.link.status.kind === 'live',
         prepare: () => this.prepare(),
       },
     )
@@ -90,15 +94,10 @@ export class NotificationManager {
   start(): void {
     if (this.started) return
     this.started = true
-    this.patient = true
     this.announcer.start()
     if (this.options.title !== false) this.pageTitle.start()
-    globalThis.addEventListener?.('online', this.wake)
-    globalThis.addEventListener?.('offline', this.noticed)
-    globalThis.document?.addEventListener('visibilitychange', this.wake)
-    this.connected = connect(this.options, this.api)
+    this.link.start()
     if (this.user !== undefined) this.listen(this.user)
-    this.wait()
     this.sync.start()
   }
 
@@ -107,17 +106,8 @@ export class NotificationManager {
     if (!this.started) return
     this.started = false
     for (const timer of Object.values(this.timers)) clearTimeout(timer)
-    globalThis.removeEventListener?.('online', this.wake)
-    globalThis.removeEventListener?.('offline', this.noticed)
-    globalThis.document?.removeEventListener('visibilitychange', this.wake)
     this.sync.stop()
-    this.live?.stop()
-    this.live = undefined
-    if (typeof this.connected === 'object' && this.connected.owned) {
-      this.connected.pusher.disconnect()
-    }
-    this.connected = undefined
-    this.liveStatus = { kind: 'down' }
+    this.link.stop()
     this.wasLive = false
     this.announcer.stop()
     this.pageTitle.stop()
@@ -172,7 +162,7 @@ export class NotificationManager {
   /** Asks for what is new, and for a refused channel, now. */
   readonly refresh = async (): Promise<boolean> => {
     await this.sync.run()
-    if (this.liveStatus.kind === 'refused') this.live?.retry()
+    this.link.retry()
     return this.sync.status.kind === 'ok'
   }
 
@@ -219,15 +209,7 @@ export class NotificationManager {
       if (typeof message.muted === 'boolean') this.announcer.muted = message.muted
       else this.heard(String(message.name), message.data)
     })
-    if (typeof this.connected !== 'object') return
-    const { pusher, refusal } = this.connected
-    this.live = new Live(pusher, channel, events, {
-      event: (name, data) => this.heard(name, data),
-      status: status => this.moved(status),
-      refreshToken: () => this.api.refreshToken(),
-      refusal,
-    })
-    this.live.start()
+    this.link.listen(channel, events)
   }
 
   private heard(name: string, data: unknown): void {
@@ -267,37 +249,13 @@ export class NotificationManager {
     this.announcer.announce(rows)
   }
 
-  private moved(status: LiveStatus): void {
-    const before = this.liveStatus.kind
-    this.liveStatus = status
-    if (status.kind === 'live') {
-      clearTimeout(this.timers.grace)
-      this.timers.grace = undefined
-      this.patient = true
+  private moved(before: LiveStatus): void {
+    if (this.link.status.kind === 'live') {
       this.sync.run().then(() => {
-        if (this.liveStatus.kind === 'live') this.wasLive = true
+        if (this.link.status.kind === 'live') this.wasLive = true
       })
-    } else {
-      if (before === 'live') this.missed = []
-      this.wait()
-    }
+    } else if (before.kind === 'live') this.missed = []
     this.changed()
-  }
-
-  /** Gives the connection a moment before polling begins. */
-  private wait(): void {
-    const { pollAfter = 3000 } = this.options
-    const hopeful = typeof this.connected === 'object' && this.liveStatus.kind !== 'refused'
-    if (hopeful && this.timers.grace) return
-    clearTimeout(this.timers.grace)
-    this.timers.grace = setTimeout(
-      () => {
-        this.patient = false
-        this.changed()
-        if (this.sync.loaded && this.liveStatus.kind !== 'live') this.sync.run()
-      },
-      hopeful ? pollAfter : 0,
-    )
   }
 
   private act(change: Change, ids: string | readonly string[]): Promise<boolean> {
@@ -345,13 +303,10 @@ export class NotificationManager {
     this.tabs?.send({ name: 'notification.read', data: { ...standing, ids, change } })
   }
 
-  private readonly wake = (): void => {
-    if (globalThis.document?.visibilityState === 'hidden') return
-    const idle = this.liveStatus.kind !== 'live' || Date.now() - this.sync.doneAt > stale
+  private wake(): void {
+    const idle = this.link.status.kind !== 'live' || Date.now() - this.sync.doneAt > stale
     if (idle) this.refresh()
   }
-
-  private readonly noticed = (): void => this.changed()
 
   private changed(): void {
     const now = this.sync.now()
@@ -374,12 +329,7 @@ export class NotificationManager {
 
   private compute({ notifications, unreadCount }: View): NotificationState {
     const { announcer, sync, book } = this
-    const [connection, problem] = connectionOf(
-      this.liveStatus,
-      sync.status,
-      typeof this.connected === 'string' ? this.connected : undefined,
-      this.patient,
-    )
+    const [connection, problem] = this.link.connection(sync.status)
     return {
       notifications,
       unreadCount,

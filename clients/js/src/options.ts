@@ -38,6 +38,11 @@ export interface ConnectionOptions {
   token?: string | (() => string | Promise<string>) | undefined
   /** Whether to send the token of the cookie XSRF-TOKEN. Default: true. */
   csrf?: boolean | undefined
+
+  /** How long a connection may be away before polling begins, in milliseconds. Default: 3000. */
+  pollAfter?: number | undefined
+  /** How long between two polls, in milliseconds. Default: 15000. */
+  pollInterval?: number | undefined
 }
 
 /**
@@ -52,10 +57,6 @@ export interface NotificationOptions extends ConnectionOptions {
 
   /** How many notifications a page of the list holds, 1 to 100. Default: 25. */
   pageSize?: number | undefined
-  /** How long a connection may be away before polling begins, in milliseconds. Default: 3000. */
-  pollAfter?: number | undefined
-  /** How long between two polls, in milliseconds. Default: 15000. */
-  pollInterval?: number | undefined
 
   /** A tone for what arrives: true for the built-in one. Default: true. */
   sound?: boolean | ((notification: Notification) => void) | undefined
