@@ -10,7 +10,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZ    ?= 30s
 
-PAGES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print)
+PAGES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print) \
+         $(shell find clients/js/src -type f) clients/js/bell.css
 NPM   := npm --no-audit --no-fund --loglevel=error
 
 .PHONY: run build dist test lint fuzz go-test client-test deps generate clean

@@ -22,7 +22,7 @@ func TestFiles(t *testing.T) {
 		}
 		t.Skip("the pages are not built")
 	}
-	for _, page := range []string{"index.html", "login.html", "setup.html"} {
+	for _, page := range []string{"index.html", "login.html", "setup.html", "app.html"} {
 		t.Run(page, func(t *testing.T) { checkPage(t, page) })
 	}
 }

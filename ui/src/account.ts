@@ -1,5 +1,6 @@
 import { byId } from './dom'
-import { Refusal, signOut, whoAmI } from './people'
+import { signOut, whoAmI } from './people'
+import { Refusal } from './request'
 
 const box = byId('account', HTMLElement)
 const who = byId('account-name', HTMLElement)

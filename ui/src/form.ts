@@ -1,5 +1,5 @@
 import { byId } from './dom'
-import type { Refusal } from './people'
+import type { Refusal } from './request'
 
 /**
  * A form whose fields each have an input #name and a note #name-note, with a

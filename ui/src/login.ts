@@ -1,7 +1,8 @@
 import { destination } from './destination'
 import { byId } from './dom'
 import { emailFault, Form } from './form'
-import { Refusal, signIn, signOut, type User, whoAmI } from './people'
+import { signIn, signOut, type User, whoAmI } from './people'
+import { Refusal } from './request'
 
 const guest = byId('guest', HTMLElement)
 const known = byId('known', HTMLElement)

@@ -1,6 +1,7 @@
 import { byId } from './dom'
 import { emailFault, Form } from './form'
-import { Refusal, setUp } from './people'
+import { setUp } from './people'
+import { Refusal } from './request'
 
 /** The shortest password that the server takes. */
 const shortest = 8

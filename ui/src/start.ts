@@ -1,3 +1,5 @@
+import { base } from './base'
+
 /** What the server says about itself at start.json. */
 export interface Start {
   /** The name or address under which the server is reached, without a port. */
@@ -20,7 +22,7 @@ export interface App {
 
 /** Fetches start.json. Throws an Error whose message can be shown. */
 export async function loadStart(): Promise<Start> {
-  const response = await fetch('start.json', { cache: 'no-store' }).catch(() => {
+  const response = await fetch(`${base}start.json`, { cache: 'no-store' }).catch(() => {
     throw new Error('The server does not answer. Reload the page once it is up.')
   })
   if (!response.ok) {
