@@ -1,0 +1,7 @@
+export * from './core.js'
+export {
+  type UseDashboard,
+  type UseDashboardOptions,
+  useDashboardEcho,
+  useDashboardSocket,
+} from './useDashboardEcho.js'
