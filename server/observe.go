@@ -129,6 +129,7 @@ var debugNames = map[hub.NoticeKind]string{
 	hub.NoticeSubscriptionCount: "subscription count",
 	hub.NoticeClientEvent:       "client event",
 	hub.NoticePublished:         "published",
+	hub.NoticeSignedIn:          "signed in",
 }
 
 func (s *Server) opsConfig() ops.Config {

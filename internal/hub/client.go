@@ -29,6 +29,7 @@ type Client struct {
 	protocol int32
 	java     bool        // the official Java client (CH-53)
 	closing  atomic.Bool // Conn.Close was called: nothing more is handled
+	ended    atomic.Pointer[ended]
 
 	mu    sync.Mutex // guards all below
 	gone  bool       // Disconnect was called
@@ -42,6 +43,22 @@ type clientExtra struct {
 	clientEvents bucket
 	violations   bucket
 	deadline     Timer // of WS-46
+}
+
+// ended is how a connection came to its end.
+type ended struct {
+	code   int
+	reason string
+}
+
+// Ended says with which close code the connection ends and why; the first call
+// counts, and Disconnect tells the observers. The engine calls it when it ends a
+// connection on its own account, or the peer does. It may be called under any
+// lock.
+func (c *Client) Ended(code int, reason string) {
+	if c.ended.Load() == nil {
+		c.ended.CompareAndSwap(nil, &ended{code, reason})
+	}
 }
 
 // Handshake is what a connection asks for (WS-01, WS-02).
@@ -71,7 +88,7 @@ func (h *Hub) Connect(c *Client, conn Conn, outlet int, hs Handshake) *Refusal {
 	if a == nil {
 		text := fmt.Sprintf("no app has the key %q: check PUSHER_APP_KEY on the page and on the server", clip(hs.Key))
 		h.strangers.Add(1)
-		h.notice(Notice{Kind: NoticeRefused, App: &belfry.App{}, Text: text, Count: int(pusher.CloseNoApp)})
+		h.notice(Notice{Kind: NoticeRefused, App: &belfry.App{}, Text: text, Count: int(pusher.CloseNoApp), Address: hs.Address})
 		return &Refusal{pusher.CloseNoApp, text}
 	}
 	protocol, refusal := a.admit(hs)
@@ -82,7 +99,7 @@ func (h *Hub) Connect(c *Client, conn Conn, outlet int, hs Handshake) *Refusal {
 	}
 	if refusal != nil {
 		a.counters.refused(int(refusal.Code))
-		a.notice(Notice{Kind: NoticeRefused, Text: refusal.Message, Count: int(refusal.Code)})
+		a.notice(Notice{Kind: NoticeRefused, Text: refusal.Message, Count: int(refusal.Code), Address: hs.Address})
 		return refusal
 	}
 	a.notice(Notice{Kind: NoticeConnected, Socket: c.id.String(), Text: hs.Address})
@@ -203,6 +220,7 @@ func (c *Client) close(code pusher.CloseCode, reason string) {
 	if c.closing.Swap(true) {
 		return
 	}
+	c.Ended(int(code), reason)
 	var message []byte
 	if c.protocol < 6 || c.app.settings.Load().Compat.ErrorBeforeClose {
 		message = c.hub.seal(pusher.AppendError(begin(160), code, reason)).sealed
@@ -239,7 +257,11 @@ func (c *Client) Disconnect() {
 		c.app.users.signOut(c, user)
 	}
 	c.app.exit(c)
-	c.app.notice(Notice{Kind: NoticeDisconnected, Socket: c.id.String(), UserID: userID})
+	n := Notice{Kind: NoticeDisconnected, Socket: c.id.String(), UserID: userID}
+	if end := c.ended.Load(); end != nil {
+		n.Count, n.Text = end.code, end.reason
+	}
+	c.app.notice(n)
 }
 
 func (a *app) exit(c *Client) {

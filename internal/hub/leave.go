@@ -43,7 +43,7 @@ func (ch *channel) leave(c *Client, sub *Subscription) (forget *channel) {
 	ch.topic.local[c.outlet].Add(-1)
 	ch.app.counters.subscribed(ch.kind, -1, ch.subscribers() == 0)
 	if !ch.kind.Is(pusher.ServerToUser) {
-		c.notice(NoticeUnsubscribed, sub)
+		c.notice(NoticeUnsubscribed, sub, nil)
 	}
 	id := ""
 	if sub.member != nil {

@@ -137,8 +137,8 @@ func (c *Client) relay(m pusher.Message, sub *Subscription, data []byte) {
 	receipt := ch.cast(msg, c.id, false)
 	c.app.counters.clientEvents.Add(1)
 	c.app.countDay(c.hub.clock.Now(), int64(1+receipt.Matched-receipt.Dropped))
-	c.app.notice(Notice{Kind: NoticeClientEvent, Channel: m.Channel, Event: m.Event, Socket: c.id.String(), UserID: userID,
-		Data: pusher.StringValue(data), Receipt: receipt})
+	c.app.notice(Notice{Kind: NoticeClientEvent, Channel: m.Channel, Event: m.Event, EventID: belfry.NewID(c.hub.clock.Now()), Socket: c.id.String(), UserID: userID,
+		Size: int64(len(data)), Data: pusher.StringValue(data), Receipt: receipt})
 }
 
 // room reports whether every outlet takes a message of that size at once.

@@ -122,8 +122,8 @@ type NoticeKind uint8
 // App is an empty one for a connection whose key is no app's.
 const (
 	NoticeConnected         NoticeKind = iota // Socket, Text (address)
-	NoticeDisconnected                        // Socket, UserID
-	NoticeSubscribed                          // Channel, Socket, UserID
+	NoticeDisconnected                        // Socket, UserID; Count and Text: the close code and why, as far as they are known
+	NoticeSubscribed                          // Channel, Socket, UserID, Holder
 	NoticeUnsubscribed                        // Channel, Socket, UserID
 	NoticeOccupied                            // Channel: 0 to 1 subscribers
 	NoticeVacated                             // Channel: 1 to 0 subscribers
@@ -131,10 +131,11 @@ const (
 	NoticeMemberRemoved                       // Channel, UserID
 	NoticeCacheMiss                           // Channel (deduplicated, HOOK-20)
 	NoticeSubscriptionCount                   // Channel, Count
-	NoticeClientEvent                         // Channel, Event, Data, Socket, UserID
+	NoticeClientEvent                         // Channel, Event, EventID, Data, Socket, UserID, Receipt
 	NoticePublished                           // Channel, Event, EventID, Size, Receipt
-	NoticeRefused                             // Channel, Socket, Text: a subscription or sign-in; without Socket a connection, Count its code
+	NoticeRefused                             // Channel, Socket, Text: a subscription or sign-in; without Socket a connection, Count its code, Address
 	NoticeLimit                               // Event, Channel, Limit, Size, Max; Near: an early warning
+	NoticeSignedIn                            // Socket, UserID, Holder
 )
 
 // Notice is one thing that happened.
@@ -148,6 +149,11 @@ type Notice struct {
 	Socket  string
 	UserID  string
 	Text    string
+	// Holder is the user that a subscription or sign-in stands for, where
+	// Belfry's own authorization said so; empty when it is not known.
+	Holder string
+	// Address is the peer's, of a connection that is refused.
+	Address string
 	// Data is a client event's data as a string (HOOK-19).
 	Data    string
 	Count   int

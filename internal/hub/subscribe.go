@@ -109,7 +109,7 @@ func (c *Client) joinOwned(name string, seat *pusher.Member, who *Principal) {
 		first = append(first, c.sealed(ch.cacheFrame(cache)))
 	}
 	ch.admit(sub, first)
-	ch.tellJoin(sub, occupied, added, miss)
+	ch.tellJoin(sub, who, occupied, added, miss)
 }
 
 // askToJoin asks the channel's owner on another node, and joins when it says
@@ -147,7 +147,7 @@ func (c *Client) askToJoin(name string, seat *pusher.Member, who *Principal, res
 			first = append(first, c.sealed(ch.cacheFrame(a.Cached)))
 		}
 		ch.admit(sub, first)
-		c.notice(NoticeSubscribed, sub)
+		c.notice(NoticeSubscribed, sub, who)
 	})
 }
 
@@ -181,8 +181,11 @@ func (c *Client) sealed(buf []byte) []byte {
 	return m.sealed
 }
 
-func (c *Client) notice(kind NoticeKind, sub *Subscription) {
+func (c *Client) notice(kind NoticeKind, sub *Subscription, who *Principal) {
 	n := Notice{Kind: kind, Channel: sub.Topic.Name, Socket: c.id.String()}
+	if who != nil {
+		n.Holder = who.User
+	}
 	if sub.member != nil {
 		n.UserID = sub.member.ID
 	}
@@ -227,12 +230,12 @@ func (ch *channel) admit(sub *Subscription, first [][]byte) {
 }
 
 // tellJoin tells the other subscribers and the observers, as the owner.
-func (ch *channel) tellJoin(sub *Subscription, occupied, added, miss bool) {
+func (ch *channel) tellJoin(sub *Subscription, who *Principal, occupied, added, miss bool) {
 	c := sub.Client
 	if ch.kind.Is(pusher.ServerToUser) { // silent (USER-10, HOOK-21)
 		return
 	}
-	c.notice(NoticeSubscribed, sub)
+	c.notice(NoticeSubscribed, sub, who)
 	var seat *pusher.Member
 	if sub.member != nil {
 		seat = &sub.member.Member

@@ -77,6 +77,11 @@ func (c *Client) signin(m pusher.Message) {
 		refuse("this connection is already signed in as another user")
 		return
 	}
+	n := Notice{Kind: NoticeSignedIn, Socket: c.id.String(), UserID: u.ID}
+	if who != nil {
+		n.Holder = who.User
+	}
+	c.app.notice(n)
 	c.authorized()
 	c.doubt(who)
 	if tooLong {

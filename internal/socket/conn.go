@@ -175,6 +175,7 @@ func (c *conn) resume() {
 // frame is not lost to a reset.
 func (c *conn) breach(e *wsframe.Error) {
 	c.deaf = true
+	c.client.Ended(e.Code, e.Reason)
 	c.leaveHub()
 	c.mu.Lock()
 	c.halfClose = true
@@ -182,9 +183,13 @@ func (c *conn) breach(e *wsframe.Error) {
 	c.shut(e.Code, e.Reason, nil)
 }
 
+// peerEnded is why a connection ends whose peer closes it.
+const peerEnded = "closed by the client"
+
 // answerClose leaves the hub (CH-22), returns the peer's close frame unless
 // one was sent before, and waits until all is written.
 func (c *conn) answerClose(code int) {
+	c.client.Ended(code, peerEnded)
 	c.leaveHub()
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -230,6 +230,7 @@ func (c *shardConn) deafened() bool { return c.end != nil && c.end.peerClosed }
 // engine does.
 func (c *shardConn) breach(e *wsframe.Error) {
 	c.deaf = true
+	c.client.Ended(e.Code, e.Reason)
 	c.leaveHub()
 	s := c.shard
 	s.mu.Lock()
@@ -244,6 +245,7 @@ func (c *shardConn) breach(e *wsframe.Error) {
 // was sent before, and ends when all is written.
 func (c *shardConn) answerClose(code int) {
 	c.deaf = true
+	c.client.Ended(code, peerEnded)
 	c.leaveHub()
 	s := c.shard
 	s.mu.Lock()

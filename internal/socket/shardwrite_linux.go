@@ -218,6 +218,7 @@ func (c *shardConn) endWritten() {
 func (c *shardConn) shut(code int, reason string, message []byte) {
 	e := c.shard.engine
 	e.countClosed(code)
+	c.client.Ended(code, reason)
 	last := wsframe.AppendClose(nil, code, reason)
 	if message != nil {
 		last = append(message[:len(message):len(message)], last...)

@@ -222,6 +222,7 @@ func (c *conn) shutLocked(code int, reason string, message []byte) {
 		c.startLocked()
 	}
 	p.wheel.schedule(&c.place, c, c.closingAt+1)
+	c.client.Ended(code, reason)
 	c.changed.Broadcast()
 	c.nc.SetReadDeadline(time.Unix(1, 0)) // wakes serve
 }

@@ -1,0 +1,88 @@
+package hub
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Connection is one connection of this node at a moment, for operators.
+type Connection struct {
+	App     string `json:"app"`
+	Socket  string `json:"socket_id"`
+	Address string `json:"address,omitempty"`
+	// User is whom the connection is signed in as; empty when it is not.
+	User  string `json:"user_id,omitempty"`
+	Seats []Seat `json:"subscriptions"`
+}
+
+// Seat is a connection's place on a channel.
+type Seat struct {
+	Channel string `json:"channel"`
+	// User is the member on a presence channel, else whom the subscription stands
+	// for where Belfry authorized it, else empty.
+	User string `json:"user_id,omitempty"`
+}
+
+// Is reports whether anything of the connection is that user's.
+func (c *Connection) Is(user string) bool {
+	return c.User == user || slices.ContainsFunc(c.Seats, func(s Seat) bool { return s.User == user })
+}
+
+// On reports whether the connection is subscribed to a channel.
+func (c *Connection) On(channel string) bool {
+	return slices.ContainsFunc(c.Seats, func(s Seat) bool { return s.Channel == channel })
+}
+
+// Connections gives the connections of an app on this node that wanted says yes
+// to, of all apps for "", most at most (0: all), sorted by app and socket id. It
+// looks at every connection, one after another: it is for operators, not for
+// each request.
+func (h *Hub) Connections(appID string, most int, wanted func(*Connection) bool) []Connection {
+	var all []Connection
+	for id, a := range h.registry.Load().byID {
+		if appID != "" && id != appID {
+			continue
+		}
+		for _, c := range a.clients() {
+			if one := c.inspect(id); wanted == nil || wanted(&one) {
+				all = append(all, one)
+			}
+			if most > 0 && len(all) == most {
+				break
+			}
+		}
+	}
+	slices.SortFunc(all, func(x, y Connection) int {
+		return cmp.Or(cmp.Compare(x.App, y.App), cmp.Compare(x.Socket, y.Socket))
+	})
+	if most > 0 && len(all) > most {
+		all = all[:most]
+	}
+	return all
+}
+
+func (c *Client) inspect(app string) Connection {
+	one := Connection{App: app, Socket: c.id.String(), Address: c.address}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.user != nil {
+		one.User = c.user.ID
+	}
+	one.Seats = make([]Seat, len(c.subs))
+	for i, s := range c.subs {
+		one.Seats[i] = Seat{Channel: s.Topic.Name}
+		if s.member != nil {
+			one.Seats[i].User = s.member.ID
+		} else {
+			one.Seats[i].User = c.app.holders.holder(hold{c, s})
+		}
+	}
+	return one
+}
+
+// holder gives the user of a hold, or "".
+func (hs *holders) holder(h hold) string {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return hs.of[h].User
+}
