@@ -34,9 +34,9 @@ var layers = []struct {
 	{"readers", []string{"internal/gate", "internal/explain", "internal/doctor"}},
 	{"doors", []string{"internal/socket", "internal/api", "internal/web", "internal/console", "internal/ops", "internal/control"}},
 	{"assembly", []string{"server"}},
-	{"tools", []string{"client", "internal/config", "internal/bench", "internal/worker", "examples/*"}},
+	{"tools", []string{"client", "internal/config", "internal/bench", "internal/worker", "examples", "examples/*/*"}},
 	{"commands", []string{"internal/cli"}},
-	{"binary", []string{"cmd/belfry"}},
+	{"binary", []string{"cmd/belfry", "examples/*"}},
 	{"tests", []string{"test/*"}},
 	{"benches", []string{"bench/*"}},
 }
@@ -63,6 +63,7 @@ var thirdParty = map[string][]string{
 	"internal/ops":                  {"github.com/prometheus/"},
 	"internal/bench":                {"golang.org/x/sys"},
 	"internal/config":               {"github.com/goccy/go-yaml"},
+	"examples/checkins/service":     {"modernc.org/sqlite", "github.com/jackc/pgx/"},
 	"internal/cli":                  {"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"},
 }
 
