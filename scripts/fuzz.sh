@@ -15,5 +15,6 @@ fuzz pusher FuzzParseEvent
 fuzz internal/api FuzzBodies
 fuzz internal/config FuzzFile
 fuzz webhook FuzzVerify
+fuzz internal/ingest FuzzTake
 fuzz internal/web FuzzEvents
 fuzz internal/queue/asynqqueue FuzzMessage
