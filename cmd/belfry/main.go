@@ -3,6 +3,7 @@ package main
 
 import (
 	"os"
+	_ "time/tzdata" // zones, also where the system has none
 
 	"github.com/belfryhq/belfry/internal/cli"
 )

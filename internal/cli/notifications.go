@@ -218,7 +218,7 @@ func (c *notificationsStats) run(cmd *cobra.Command, _ []string) error {
 			{"read", strconv.Itoa(mine.Read)}, {"dismissed", strconv.Itoa(mine.Dismissed)}, {"archived", strconv.Itoa(mine.Archived)},
 		})
 	}
-	totals, err := b.Notify.Statistics(ctx, c.days)
+	totals, err := b.Notify.Statistics(ctx, c.days, time.UTC)
 	if err != nil {
 		return wrongFields(err)
 	}

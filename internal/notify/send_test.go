@@ -59,7 +59,7 @@ func TestLiveDeliveriesAreCounted(t *testing.T) {
 		if len(one.ByHour) != 1 || one.ByHour[0].Counts != m.Stats || one.ByHour[0].Hour != "2026-11-20T12:00:00Z" {
 			t.Errorf("by hour %+v", one)
 		}
-		all, err := f.Statistics(t.Context(), 30)
+		all, err := f.Statistics(t.Context(), 30, nil)
 		must(t, err)
 		if last := all.ByDay[29]; all.Sent != 1 || all.Counts != m.Stats || len(all.ByDay) != 30 || last.Day != "2026-11-20" || last.Counts != m.Stats {
 			t.Errorf("by day %+v", all)

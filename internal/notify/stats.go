@@ -49,7 +49,7 @@ var counted = map[string]func(*Counts) *int{
 
 // Bucket is one day or hour of statistics.
 type Bucket struct {
-	Day  string `json:"day,omitempty"`  // as 2026-11-22, in UTC
+	Day  string `json:"day,omitempty"`  // as 2026-11-22
 	Hour string `json:"hour,omitempty"` // its beginning
 	Sent int    `json:"sent"`           // notifications
 	Counts
@@ -63,44 +63,51 @@ type Totals struct {
 	ByDay []Bucket `json:"by_day"`
 }
 
+// quarter is what days are put together from: the days of every time zone begin
+// at a quarter of an hour of UTC.
+const quarter = 15 * time.Minute
+
 // Statistics counts what became of what was sent on the last days, today
-// included, 1 to 366.
-func (n *Notify) Statistics(ctx context.Context, days int) (t Totals, err error) {
+// included, 1 to 366. Days are those of the zone, nil for UTC.
+func (n *Notify) Statistics(ctx context.Context, days int, zone *time.Location) (t Totals, err error) {
 	if days < 1 || days > 366 {
 		return t, &Invalid{faults{"days": strconv.Itoa(days) + " is not from 1 to 366"}}
 	}
-	const day = 24 * time.Hour
-	first := n.now().Truncate(day).Add(-time.Duration(days-1) * day)
+	if zone == nil {
+		zone = time.UTC
+	}
+	year, month, today := n.now().In(zone).Date()
+	places := make(map[string]*Bucket, days)
 	t.ByDay = make([]Bucket, days)
 	for i := range t.ByDay {
-		t.ByDay[i].Day = first.Add(time.Duration(i) * day).Format(time.DateOnly)
+		b := &t.ByDay[i]
+		b.Day = time.Date(year, month, today-days+1+i, 12, 0, 0, 0, time.UTC).Format(time.DateOnly)
+		places[b.Day] = b
 	}
+	first := time.Date(year, month, today-days+1, 0, 0, 0, 0, zone).UnixMilli()
 	at := func(number int64) *Bucket {
-		i := number - first.UnixMilli()/day.Milliseconds()
-		if i < 0 || i >= int64(days) {
-			return nil
+		if b := places[time.UnixMilli(number*quarter.Milliseconds()).In(zone).Format(time.DateOnly)]; b != nil {
+			return b
 		}
-		return &t.ByDay[i]
+		return &Bucket{} // the clock has gone on
 	}
 	err = n.eachBucket(ctx, `SELECT n.sent_at / $1, COUNT(*), SUM(n.recipients) FROM notifications n
-		WHERE n.sent_at >= $2 AND n.sent_at > 0 AND n.gone <> 'deleted' GROUP BY 1`, []any{day.Milliseconds(), first.UnixMilli()}, func(number int64, sent, recipients int) {
+		WHERE n.sent_at >= $2 AND n.sent_at > 0 AND n.gone <> 'deleted' GROUP BY 1`, []any{quarter.Milliseconds(), first}, func(number int64, sent, recipients int) {
 		t.Sent += sent
 		t.Recipients += recipients
-		if b := at(number); b != nil {
-			b.Sent, b.Recipients = sent, recipients
-		}
+		b := at(number)
+		b.Sent += sent
+		b.Recipients += recipients
 	})
 	for column, count := range counted {
 		if err != nil {
 			return t, err
 		}
 		err = n.eachBucket(ctx, `SELECT r.`+column+` / $1, COUNT(*), 0 FROM notifications n JOIN user_notifications r ON r.notification_id = n.id
-			WHERE n.sent_at >= $2 AND n.sent_at > 0 AND n.gone <> 'deleted' AND r.`+column+` > 0 GROUP BY 1`, []any{day.Milliseconds(), first.UnixMilli()},
+			WHERE n.sent_at >= $2 AND n.sent_at > 0 AND n.gone <> 'deleted' AND r.`+column+` > 0 GROUP BY 1`, []any{quarter.Milliseconds(), first},
 			func(number int64, many, _ int) {
 				*count(&t.Counts) += many
-				if b := at(number); b != nil {
-					*count(&b.Counts) = many
-				}
+				*count(&at(number).Counts) += many
 			})
 	}
 	return t, err
@@ -200,13 +207,16 @@ func (n *Notify) Everything(ctx context.Context, user string) ([]Item, error) {
 	return all, nil
 }
 
-// Forget removes all that is kept of a user's notifications.
+// Forget removes all that is kept of a user's notifications and browsers.
 func (n *Notify) Forget(ctx context.Context, user string) error {
 	return n.db.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if _, err := lockUsers(ctx, tx, []string{user}); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM user_notifications WHERE user_id = $1`, user); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM push_subscriptions WHERE user_id = $1`, user); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM notify_users WHERE user_id = $1`, user)

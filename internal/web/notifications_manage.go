@@ -187,8 +187,21 @@ func (d *notifications) stats(w http.ResponseWriter, r *http.Request, _ gate.Cal
 	if err != nil {
 		return err
 	}
-	totals, err := d.notify.Statistics(r.Context(), days)
+	zone, err := zoneOf(r.URL.Query().Get("zone"))
+	if err != nil {
+		return err
+	}
+	totals, err := d.notify.Statistics(r.Context(), days, zone)
 	return answer(w, http.StatusOK, totals, err)
+}
+
+// zoneOf gives a time zone by its name, UTC without one.
+func zoneOf(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" || len(name) > 64 {
+		return nil, invalid("zone", "write a time zone by its name, as in Europe/Berlin")
+	}
+	return zone, nil
 }
 
 func (d *notifications) statsOf(w http.ResponseWriter, r *http.Request, _ gate.Caller) error {

@@ -27,7 +27,7 @@ func NotificationsDescribed() Described {
 		one + "/cancel":   schema{"post": operation("cancelNotification", "Keep it from being sent, or take it back", "200", ref("Notification"), []any{idParameter(), ifMatch()}, nil)},
 		one + "/stats":    schema{"get": operation("getNotificationStats", "What became of one", "200", ref("NotificationStats"), []any{idParameter()}, nil)},
 		all + "/preview":  schema{"post": operation("previewNotification", "Who would get it", "200", ref("NotificationPreview"), nil, ref("NotificationPreviewOf"))},
-		all + "/stats":    schema{"get": operation("getNotificationsStats", "What became of those that were sent on the last days", "200", ref("NotificationTotals"), []any{query("days", "integer")}, nil)},
+		all + "/stats":    schema{"get": operation("getNotificationsStats", "What became of those that were sent on the last days", "200", ref("NotificationTotals"), []any{query("days", "integer"), query("zone", "string")}, nil)},
 	})
 	return Described{Paths: paths, Schemas: notificationSchemas()}
 }

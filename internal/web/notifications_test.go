@@ -217,8 +217,10 @@ func TestEachFaultOfABodyIsNamed(t *testing.T) {
 			t.Errorf("%s: %d %s", path, r.status, r.text)
 		}
 	}
-	if r := b.ask("manager", "GET", "/api/notifications/stats?days=900", ""); r.status != 422 || r.fields() != "days" {
-		t.Errorf("stats: %d %s", r.status, r.text)
+	for query, want := range map[string]string{"days=900": "days", "zone=Local": "zone", "zone=../etc/passwd": "zone", "zone=Mars/Olympus": "zone"} {
+		if r := b.ask("manager", "GET", "/api/notifications/stats?"+query, ""); r.status != 422 || r.fields() != want {
+			t.Errorf("stats?%s: %d %s", query, r.status, r.text)
+		}
 	}
 }
 

@@ -34,7 +34,9 @@ func (p people) routes(mux *http.ServeMux) {
 	handle("POST /logout", p.logout)
 	handle("POST /setup", p.setup)
 	handle("GET /api/user", p.user)
-	for _, path := range []string{"/sanctum/csrf-cookie", "/login", "/logout", "/setup", "/api/user"} {
+	handle("GET /api/users", p.users)
+	handle("GET /api/users/roles", p.roles)
+	for _, path := range []string{"/sanctum/csrf-cookie", "/login", "/logout", "/setup", "/api/user", "/api/users", "/api/users/roles"} {
 		mux.Handle("OPTIONS "+path, p.gate.CORS(http.HandlerFunc(notFound)))
 	}
 }
