@@ -113,13 +113,15 @@ func (n *Notify) List(ctx context.Context, user string, f Filter) (Page, error) 
 		where += ` AND (r.received, r.notification_id) < (` + a.put(at) + `, ` + a.put(id) + `)`
 	}
 	where += ` ORDER BY r.received DESC, r.notification_id DESC LIMIT ` + a.put(f.Limit+1)
+	// The state is read first, so that it is never newer than the rows.
+	page := Page{Items: []Item{}}
+	var err error
+	if page.State, err = n.state(ctx, n.db, user, now); err != nil {
+		return Page{}, err
+	}
 	found, err := selectItems(ctx, n.db, where, a...)
 	if err != nil {
 		return Page{}, fmt.Errorf("list notifications: %w", err)
-	}
-	page := Page{Items: []Item{}}
-	if page.State, err = n.state(ctx, n.db, user, now); err != nil {
-		return Page{}, err
 	}
 	if len(found) > f.Limit {
 		found = found[:f.Limit]
@@ -223,12 +225,7 @@ func (n *Notify) State(ctx context.Context, user string) (State, error) {
 func (n *Notify) state(ctx context.Context, q store.Querier, user string, now int64) (State, error) {
 	var s State
 	var gone int
-	err := q.QueryRow(ctx, `SELECT u.unread, u.version, (SELECT COUNT(*) FROM (
-			SELECT id FROM notifications WHERE expires_at > 0 AND NOT withdrawn AND expires_at <= $2
-			UNION SELECT id FROM notifications WHERE gone <> '' AND NOT withdrawn) n
-			JOIN user_notifications r ON r.notification_id = n.id AND r.user_id = u.user_id
-			WHERE r.gone_at = 0 AND `+isUnread+`)
-		FROM notify_users u WHERE u.user_id = $1`, user, now).Scan(&s.Unread, &s.Version, &gone)
+	err := q.QueryRow(ctx, `SELECT u.unread, u.version, `+goneUnread("$2")+` FROM notify_users u WHERE u.user_id = $1`, user, now).Scan(&s.Unread, &s.Version, &gone)
 	if store.NoRows(err) {
 		return State{}, nil
 	}
@@ -237,6 +234,16 @@ func (n *Notify) state(ctx context.Context, q store.Querier, user string, now in
 	}
 	s.Unread = max(0, s.Unread-gone)
 	return s, nil
+}
+
+// goneUnread counts what of u.unread has expired or is being taken back. at is
+// the place of the present time.
+func goneUnread(at string) string {
+	return `(SELECT COUNT(*) FROM (
+			SELECT id FROM notifications WHERE expires_at > 0 AND NOT withdrawn AND expires_at <= ` + at + `
+			UNION SELECT id FROM notifications WHERE gone <> '' AND NOT withdrawn) n
+			JOIN user_notifications r ON r.notification_id = n.id AND r.user_id = u.user_id
+			WHERE r.gone_at = 0 AND ` + isUnread + `)`
 }
 
 // itemRow is an Item with what its list needs.

@@ -334,3 +334,29 @@ func TestAUserIsForgotten(t *testing.T) {
 		must(t, f.Forget(t.Context(), "2"))
 	})
 }
+
+// Rows may be newer than the state of their answer, never older: who follows
+// the state would not ask for them.
+func TestAListIsNoOlderThanItsState(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			for i := range 40 {
+				f.sent(fmt.Sprint("n", i), to("2"))
+			}
+		}()
+		for done := false; !done; {
+			select {
+			case <-sent:
+				done = true
+			default:
+			}
+			page, err := f.List(t.Context(), "2", notify.Filter{Limit: 100})
+			must(t, err)
+			if int64(len(page.Items)) < page.Version || page.Version < int64(page.Unread) {
+				t.Errorf("%d rows with the state %+v", len(page.Items), page.State)
+			}
+		}
+	})
+}

@@ -144,7 +144,9 @@ type Notification struct {
 // Counts are what became of a notification.
 type Counts struct {
 	Recipients int `json:"recipients"`
-	Live       int `json:"delivered_live"` // who had a page open
-	Read       int `json:"read"`
-	Dismissed  int `json:"dismissed"`
+	// Live are those who had a page open, at least: whom a worker told just
+	// before it died, and had not noted yet, is left out.
+	Live      int `json:"delivered_live"`
+	Read      int `json:"read"`
+	Dismissed int `json:"dismissed"`
 }

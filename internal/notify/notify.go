@@ -14,11 +14,12 @@ import (
 const (
 	JobSend     = "notify.send"     // brings a notification to its receivers' rows
 	JobPublish  = "notify.publish"  // tells a slice's open pages
+	JobPush     = "notify.push"     // reaches a slice's closed browsers
 	JobWithdraw = "notify.withdraw" // takes a notification back
 )
 
 // Kinds are all of them.
-func Kinds() []string { return []string{JobSend, JobPublish, JobWithdraw} }
+func Kinds() []string { return []string{JobSend, JobPublish, JobPush, JobWithdraw} }
 
 // Config is what a Notify is made of. DB, Jobs, Broadcast and Recipients are
 // required.
@@ -35,6 +36,8 @@ type Config struct {
 	// Online gives the ids of users with an open page, for previews; default:
 	// nobody is known to be.
 	Online func(ctx context.Context) ([]string, error)
+	// Push reaches closed browsers by Web Push; default: nobody does.
+	Push *Push
 
 	Slice    int              // users in one transaction; default 500, at most 1,000
 	Turn     time.Duration    // that one job goes on for; default 15 s
@@ -89,6 +92,8 @@ type Notify struct {
 	db   *store.DB
 	log  *slog.Logger
 	wake chan struct{} // has a value when the next due time may have changed
+
+	sending pushState
 }
 
 // New makes a Notify. It touches nothing; Run does the work that is due.
@@ -109,7 +114,16 @@ func New(cfg Config) *Notify {
 	if cfg.Online == nil {
 		cfg.Online = func(context.Context) ([]string, error) { return nil, nil }
 	}
-	return &Notify{cfg: cfg, db: cfg.DB, log: cfg.Logger, wake: make(chan struct{}, 1)}
+	n := &Notify{cfg: cfg, db: cfg.DB, log: cfg.Logger, wake: make(chan struct{}, 1)}
+	if cfg.Push != nil {
+		push := *cfg.Push
+		push.TTL = cmp.Or(push.TTL, 7*24*time.Hour)
+		push.Delay = cmp.Or(push.Delay, time.Second)
+		push.AtOnce = cmp.Or(push.AtOnce, 16)
+		push.PerUser = cmp.Or(push.PerUser, 20)
+		n.cfg.Push, n.sending.slots = &push, make(chan struct{}, push.AtOnce)
+	}
+	return n
 }
 
 // now is the clock in whole milliseconds, as times are stored.
@@ -130,17 +144,28 @@ func (n *Notify) Do(ctx context.Context, job belfry.Job) error {
 		return n.send(ctx, job)
 	case JobPublish:
 		return n.publish(ctx, job)
+	case JobPush:
+		var p pushing
+		if err := decodeJob(job, &p); err != nil {
+			return err
+		}
+		return n.push(ctx, p)
 	case JobWithdraw:
 		return n.withdraw(ctx, job)
 	}
 	return belfry.Errorf(belfry.CodeInvalid, "there are no jobs of the kind %q here", job.Kind)
 }
 
-// enqueue keeps a job of ours, with tries enough to outlast an outage.
+// enqueue keeps a job of ours.
 func (n *Notify) enqueue(ctx context.Context, tx *store.Tx, kind string, payload []byte) error {
-	_, err := n.cfg.Jobs.Enqueue(ctx, tx, belfry.Job{
+	_, err := n.cfg.Jobs.Enqueue(ctx, tx, n.job(kind, payload))
+	return err
+}
+
+// job makes a job of ours, with tries enough to outlast an outage.
+func (n *Notify) job(kind string, payload []byte) belfry.Job {
+	return belfry.Job{
 		Kind: kind, Queue: n.cfg.Queue, Payload: payload, Tries: 30, Timeout: 2*n.cfg.Turn + time.Minute,
 		Backoff: []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.Minute},
-	})
-	return err
+	}
 }

@@ -54,7 +54,8 @@ func (n *Notify) tell(ctx context.Context, tx *store.Tx, id, event string, users
 func Channel(user string) string { return "private-user." + user }
 
 // publish tells a slice's open pages, and notes whom it reached. A second try
-// bears the same event ids, which the hub delivers once.
+// bears the same event ids, which the hub delivers once, and without a receipt:
+// whom the first try reached is not known when that died before it noted it.
 func (n *Notify) publish(ctx context.Context, job belfry.Job) error {
 	var t telling
 	if err := decodeJob(job, &t); err != nil {

@@ -103,6 +103,9 @@ func (n *Notify) slice(ctx context.Context, r *record, handOver bool) (last bool
 		if err := n.tell(ctx, tx, r.id, eventSent, told); err != nil {
 			return err
 		}
+		if err := n.reach(ctx, tx, r.id, told); err != nil {
+			return err
+		}
 		if last || !handOver {
 			return nil
 		}
