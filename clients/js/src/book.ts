@@ -177,6 +177,16 @@ export class Book {
     return row && this.pending.reduce(apply, row)
   }
 
+  /** Every row that is known and has not expired, of any status, in no order. */
+  rows(now: number): Notification[] {
+    const rows: Notification[] = []
+    for (const entry of this.entries.values()) {
+      const row = this.effective(entry)
+      if (row && !isExpired(row, now)) rows.push(this.pending.reduce(apply, row))
+    }
+    return rows
+  }
+
   /** All that the page shows; now: in milliseconds. */
   view(now: number): View {
     let unread = this.counts.unread_count

@@ -131,6 +131,14 @@ export class NotificationManager {
     return this.book.get(id)
   }
 
+  /**
+   * All that are known and have not expired, in no order: those of the state,
+   * those that list gave, and those that came since, whatever became of them.
+   */
+  known(): Notification[] {
+    return this.book.rows(this.sync.now())
+  }
+
   /** A page of the user's notifications by any filter. Throws a RequestFailed. */
   async list(query: Query = {}): Promise<Page> {
     const page = await this.api.list(query)

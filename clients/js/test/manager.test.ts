@@ -30,6 +30,22 @@ describe('list and count', () => {
     expect(ids(state())).toEqual(server.shown().map(({ id }) => id))
   })
 
+  test('are all known that list gave or that came, whatever became of them', async () => {
+    for (let n = 0; n < 30; n++) server.send({}, Date.now() + n)
+    const { manager } = await livePage(server)
+    const known = () => manager.known().length
+    expect(known()).toBe(25)
+    await manager.list({ limit: 100 })
+    expect(known()).toBe(30)
+    expect(manager.getState().notifications).toHaveLength(25)
+    server.send({ expires_at: new Date(Date.now() + 10_000).toISOString() }, Date.now() + 100)
+    await manager.dismiss('n000030')
+    expect(known()).toBe(31)
+    expect(manager.known().find(({ id }) => id === 'n000030')?.dismissed_at).not.toBeNull()
+    await vi.advanceTimersByTimeAsync(10_001)
+    expect(known()).toBe(30)
+  })
+
   test('follow events, and tell of each notification once', async () => {
     const { socket, state } = await livePage(server)
     const event = server.send({ title: '<b>Hello</b>' })

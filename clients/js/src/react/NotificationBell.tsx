@@ -21,12 +21,12 @@ export interface NotificationBellProps {
   className?: string
   /** Default: a bell. */
   icon?: ReactNode
-  /** Called when one is chosen, in place of following its action_url. */
+  /** Called when one is chosen, in place of following its action_url. The list closes. */
   onOpen?: (notification: Notification) => void
   /** Whether what arrives is read out. Default: true. */
   announce?: boolean
-  /** Below the list, such as a link to all notifications. */
-  footer?: ReactNode
+  /** Below the list, such as a link to all notifications; close: shuts the list. */
+  footer?: ReactNode | ((close: () => void) => ReactNode)
 }
 
 /**
@@ -45,11 +45,14 @@ export function NotificationBell(props: NotificationBellProps): ReactNode {
   const button = useRef<HTMLButtonElement>(null)
   useOutside(root, open, () => setOpen(false))
 
+  const close = () => {
+    setOpen(false)
+    button.current?.focus()
+  }
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     if (event.key === 'Escape' && open) {
       event.stopPropagation()
-      setOpen(false)
-      button.current?.focus()
+      close()
     } else if (event.target === button.current && !open) {
       if (event.key !== 'ArrowDown') return
       event.preventDefault()
@@ -83,7 +86,9 @@ export function NotificationBell(props: NotificationBellProps): ReactNode {
       <span role="status" style={hidden}>
         {announce && notifications.toasts.at(-1)?.title}
       </span>
-      {open && <Panel {...props} id={panel} labels={labels} notifications={notifications} />}
+      {open && (
+        <Panel {...props} id={panel} labels={labels} notifications={notifications} close={close} />
+      )}
     </div>
   )
 }
@@ -93,13 +98,18 @@ function Panel(
     id: string
     labels: NotificationLabels
     notifications: UseNotifications
+    close: () => void
   },
 ): ReactNode {
-  const { id, labels, notifications: state, onOpen, footer } = props
+  const { id, labels, notifications: state, onOpen, footer, close } = props
   const list = useRef<HTMLUListElement>(null)
   const note = labels.connection(state.connection)
   const failed = !state.loaded && !state.loading && state.problem !== null
 
+  const open = (chosen: Notification) => {
+    close()
+    onOpen?.(chosen)
+  }
   const dismiss = (index: number, { id }: Notification) => {
     const items = [...(list.current?.querySelectorAll<HTMLElement>('.belfry-item') ?? [])]
     const next = items[index + 1] ?? items[index - 1]
@@ -147,7 +157,7 @@ function Panel(
             key={notification.id}
             notification={notification}
             labels={labels}
-            onOpen={onOpen}
+            onOpen={onOpen && open}
             onRead={state.read}
             onDismiss={() => dismiss(index, notification)}
           />
@@ -163,7 +173,7 @@ function Panel(
           {labels.more}
         </button>
       )}
-      {footer}
+      {typeof footer === 'function' ? footer(close) : footer}
     </section>
   )
 }

@@ -1,6 +1,7 @@
-import type { ReactNode } from 'react'
+import type { MouseEvent, ReactNode } from 'react'
 import { isUnread, type Notification } from '../notification.js'
 import type { NotificationLabels } from './labels.js'
+import { opensElsewhere } from './opens.js'
 import { hidden } from './style.js'
 
 /** One row of the bell's list. */
@@ -15,9 +16,9 @@ export function NotificationItem(props: {
   const { id, title, message, priority, type, action_url, action_text } = notification
   const unread = isUnread(notification)
   const sent = notification.sent_at ?? notification.created_at
-  const choose = (event: { preventDefault(): void }) => {
+  const choose = (event: MouseEvent) => {
     onRead(id)
-    if (!onOpen) return
+    if (!onOpen || opensElsewhere(event)) return
     event.preventDefault()
     onOpen(notification)
   }

@@ -1,8 +1,9 @@
-import type { ReactNode } from 'react'
+import type { MouseEvent, ReactNode } from 'react'
 import type { NotificationManager } from '../manager.js'
 import type { Notification } from '../notification.js'
 import type { Toast } from '../toasts.js'
 import { english, type NotificationLabels } from './labels.js'
+import { opensElsewhere } from './opens.js'
 import { useNotifications } from './useNotifications.js'
 
 /**
@@ -16,16 +17,22 @@ export function NotificationToasts(props: {
   announce?: boolean
   /** Called when one is chosen, in place of following its action_url. */
   onOpen?: (notification: Notification) => void
+  /** Called when a burst is chosen. */
+  onOpenAll?: () => void
 }): ReactNode {
   const labels = { ...english, ...props.labels }
   const { toasts, dismissToast, read } = useNotifications(props.manager)
 
-  const choose = (toast: Toast, event: { preventDefault(): void }) => {
+  const choose = (toast: Toast, event: MouseEvent) => {
     const [notification] = toast.notifications
     dismissToast(toast.id)
-    if (!notification || toast.notifications.length > 1) return
+    if (!notification) return
+    if (toast.notifications.length > 1) {
+      props.onOpenAll?.()
+      return
+    }
     read(notification.id)
-    if (!props.onOpen) return
+    if (!props.onOpen || opensElsewhere(event)) return
     event.preventDefault()
     props.onOpen(notification)
   }
@@ -38,7 +45,9 @@ export function NotificationToasts(props: {
     >
       {toasts.map(toast => {
         const [notification] = toast.notifications
-        const link = toast.notifications.length === 1 ? notification?.action_url : ''
+        const single = toast.notifications.length === 1
+        const link = single ? notification?.action_url : ''
+        const opens = !link && (single ? props.onOpen : props.onOpenAll)
         return (
           <div key={toast.id} className="belfry-toast" data-priority={notification?.priority}>
             <span className="belfry-item-title">{toast.title}</span>
@@ -47,6 +56,15 @@ export function NotificationToasts(props: {
               <a className="belfry-item-action" href={link} onClick={event => choose(toast, event)}>
                 {notification?.action_text || link}
               </a>
+            )}
+            {opens && (
+              <button
+                className="belfry-item-action"
+                type="button"
+                onClick={event => choose(toast, event)}
+              >
+                {labels.open}
+              </button>
             )}
             <button
               className="belfry-dismiss"

@@ -20,6 +20,8 @@ export interface NotificationLabels {
   connection: (connection: Connection) => string
   time: (at: Date) => string
   toasts: string
+  /** On a toast that has no link of its own, where onOpen is given. */
+  open: string
 }
 
 const connections: Record<Connection, string> = {
@@ -45,4 +47,5 @@ export const english: NotificationLabels = {
   connection: connection => connections[connection],
   time: at => at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' }),
   toasts: 'New notifications',
+  open: 'Show',
 }

@@ -135,11 +135,39 @@ describe('the bell', () => {
     await click(all('.belfry-item')[2])
     expect(opened).toEqual(['n000001'])
     expect(server.rows.get('n000001')?.read_at).not.toBeNull()
+    expect(find('.belfry-panel')).toBeNull()
+    expect(document.activeElement).toBe(button())
+    await click(button())
     await click(all('.belfry-dismiss')[0])
     expect(all('.belfry-item')).toHaveLength(2)
     expect(document.activeElement).toBe(all('.belfry-item')[0])
     await click(find('.belfry-panel-head button'))
     expect(button().getAttribute('aria-label')).toBe('Notifications, none unread')
+  })
+
+  test('leaves a link to the browser that was asked for a new tab', async () => {
+    server.send({ action_url: '/first' })
+    const opened: string[] = []
+    await bell({ onOpen: ({ id }) => opened.push(id) })
+    await click(button())
+    const press = new MouseEvent('click', { bubbles: true, cancelable: true, ctrlKey: true })
+    await act(async () => find('.belfry-item')?.dispatchEvent(press))
+    expect(press.defaultPrevented).toBe(false)
+    expect(opened).toEqual([])
+    expect(find('.belfry-panel')).not.toBeNull()
+  })
+
+  test('gives its foot a way to close it', async () => {
+    await bell({
+      footer: close => (
+        <button type="button" id="foot" onClick={close}>
+          All
+        </button>
+      ),
+    })
+    await click(button())
+    await click(find('#foot'))
+    expect(find('.belfry-panel')).toBeNull()
   })
 
   test('says what failed, and that it is not live', async () => {
@@ -175,6 +203,33 @@ describe('the bell', () => {
     expect(state().muted).toBe(true)
     expect(all('.belfry-toast')).toHaveLength(1)
     await click(find('.belfry-toast .belfry-dismiss'))
+    expect(all('.belfry-toast')).toHaveLength(0)
+  })
+})
+
+describe('the toasts', () => {
+  test('open what has no link of its own, and bursts', async () => {
+    const { manager } = await livePage(server, { toasts: { duration: 0 } })
+    const opened: string[] = []
+    await show(
+      <NotificationToasts
+        manager={manager}
+        onOpen={({ id }) => opened.push(id)}
+        onOpenAll={() => opened.push('all')}
+      />,
+    )
+    await act(async () => {
+      server.send()
+    })
+    await click(find('.belfry-toast .belfry-item-action'))
+    expect(opened).toEqual(['n000001'])
+    expect(server.rows.get('n000001')?.read_at).not.toBeNull()
+    expect(all('.belfry-toast')).toHaveLength(0)
+    await act(async () => {
+      for (let n = 0; n < 5; n++) server.send()
+    })
+    await click(find('.belfry-toast .belfry-item-action'))
+    expect(opened).toEqual(['n000001', 'all'])
     expect(all('.belfry-toast')).toHaveLength(0)
   })
 })
