@@ -68,16 +68,16 @@ Server CPU per delivery, in µs. The ratio is to the floor of the same round;
 "without the publish" leaves out what the publish request costs that reaches
 nobody, measured just before.
 
-| shape | floor | Belfry | of it user | ratio | without the publish | ratio | p99 ms | cores: server, load | at most |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| shape | floor | Belfry | of it user | ratio | without the publish | ratio | p99 ms | p99 of the floor | cores: server, load | at most |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `)
 	for _, r := range all {
 		if !r.floor {
 			continue
 		}
-		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s | %s | %.2f, %.2f | %s |\n", r.about(),
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s | %.2f, %.2f | %s |\n", r.about(),
 			each(r.Floor, total).Text(2), each(r.Belfry, total).Text(2), each(r.Belfry, user).Text(2), r.ratio(total).Text(2),
-			each(r.Belfry, net).Text(2), r.ratio(net).Text(2), each(r.Belfry, p99).Text(1),
+			each(r.Belfry, net).Text(2), r.ratio(net).Text(2), each(r.Belfry, p99).Text(1), each(r.Floor, p99).Text(1),
 			each(r.Belfry, func(r *bench.Report) float64 { return r.Load.CPUShare }).Median(),
 			each(r.Belfry, func(r *bench.Report) float64 { return r.Load.ClientShare }).Median(), r.limit)
 	}
