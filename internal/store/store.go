@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -76,16 +75,11 @@ func Open(cfg Config) (*DB, error) {
 	case "":
 		return openSQLite(cfg, filepath.Join(cfg.Dir, FileName))
 	case "sqlite":
-		path, err := url.PathUnescape(strings.TrimPrefix(rest, "/"))
-		if err != nil || path == "" {
-			return nil, belfry.Errorf(belfry.CodeInvalid, "the database's address names no file: write sqlite:///path/to/belfry.db")
+		path, err := sqlitePath(rest)
+		if err != nil {
+			return nil, err
 		}
-		if strings.HasPrefix(rest, "//") { // sqlite:////absolute
-			path = "/" + strings.TrimLeft(path, "/")
-		} else if rest[0] == '/' && !filepath.IsAbs(path) {
-			path = "/" + path
-		}
-		return openSQLite(cfg, filepath.FromSlash(path))
+		return openSQLite(cfg, path)
 	case "postgres", "postgresql":
 		return openPostgres(cfg)
 	}
