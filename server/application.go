@@ -56,6 +56,7 @@ func (s *Server) newApplication() (err error) {
 	if err != nil {
 		return errors.Join(err, s.backend.Close())
 	}
+	s.ingest = s.newIngest()
 	s.rights = (&rights{log: s.log, hub: s.hub, people: s.backend.Identity, allows: s.allows}).init()
 	return nil
 }
@@ -84,6 +85,7 @@ func (s *Server) pages() http.Handler {
 			Gate: s.gate, Broadcast: s.backend.Broadcast, Apps: s.backend.EventApps, Kept: s.kept, Connection: cmp.Or(s.cfg.Backend.Queue, "database"),
 			MaxBody: s.maxEvent,
 		})),
+		Ingest:        web.NewIngest(web.IngestConfig{Address: s.gate.Address, Take: s.ingest.Take}),
 		Notifications: s.gate.CORS(web.NewNotifications(web.NotificationsConfig{Gate: s.gate, Notify: s.backend.Notify})),
 	})
 }
@@ -124,6 +126,9 @@ func (s *Server) appOrDefault(id string) *belfry.App {
 // until it succeeds.
 func (s *Server) prepare(ctx context.Context) error {
 	if err := s.backend.Prepare(ctx); err != nil {
+		return err
+	}
+	if err := s.backend.Notify.Prepare(ctx); err != nil {
 		return err
 	}
 	key, err := s.backend.DB.Key(ctx, "subscription tokens", 32)

@@ -72,6 +72,9 @@ type Config struct {
 	DrainWindow   time.Duration
 	ShutdownGrace time.Duration
 
+	// WebhookSecrets check the signed webhooks that tell of changes to dashboards;
+	// without any none is taken.
+	WebhookSecrets []string
 	// WebhookAllow are the private address ranges that webhooks may go to;
 	// without it they go to public addresses only.
 	WebhookAllow []netip.Prefix
@@ -123,7 +126,9 @@ type Reloaded struct {
 	Apps      []*belfry.App
 	AppOrigin func(id string) string
 	Rules     *Rules // nil: the default ones
-	Changes   []Change
+	// WebhookSecrets replace those of Config.
+	WebhookSecrets []string
+	Changes        []Change
 }
 
 func (c *Config) setDefaults() {

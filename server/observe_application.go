@@ -53,7 +53,9 @@ func (l looks) close() {
 func (s *Server) applicationFigures() ops.Application {
 	return ops.Application{
 		Identity:  s.backend.Identity.Stats,
+		Ingest:    s.ingest.Stats,
 		Broadcast: s.backend.Broadcast.Stats,
+		Push:      s.backend.Notify.PushStats,
 		Queues:    s.backend.Queue.Stats,
 		Sizes:     s.looks.sizes.Get,
 		Workers:   s.looks.workers.Get,

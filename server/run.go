@@ -79,6 +79,7 @@ func (s *Server) Run(ctx context.Context) error {
 	parts.Go("sockets", s.socket.Run)
 	parts.Go("webhooks", s.hooks.Run)
 	parts.Go("usage file", s.keepUsage)
+	parts.Go("received webhooks", s.ingest.Run)
 	parts.Go("application", s.runApplication)
 	doors := s.doors()
 	for _, d := range doors {

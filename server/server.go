@@ -23,6 +23,7 @@ import (
 	"github.com/belfryhq/belfry/internal/hook"
 	"github.com/belfryhq/belfry/internal/httpx"
 	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/ops"
 	"github.com/belfryhq/belfry/internal/socket"
 	"github.com/belfryhq/belfry/internal/web"
@@ -52,6 +53,7 @@ type Server struct {
 
 	// The application side: people, rules, events, queues.
 	backend    *Backend
+	ingest     *ingest.Ingest
 	rights     *rights
 	gate       *gate.Gate
 	rules      atomic.Pointer[Rules]            // nil: the default ones
@@ -288,6 +290,7 @@ func (s *Server) Reload(ctx context.Context) ([]Change, error) {
 	}
 	if err == nil {
 		s.setRules(next.Rules)
+		s.ingest.SetSecrets(next.WebhookSecrets)
 	}
 	if err != nil {
 		s.log.Error("configuration not reloaded: nothing was changed", "error", err)

@@ -188,6 +188,7 @@ func serverConfig(cfg *config.Config) server.Config {
 		HandshakeTimeout:    cfg.Server.HandshakeTimeout,
 		DrainWindow:         cfg.Server.DrainWindow,
 		ShutdownGrace:       cfg.Server.ShutdownGrace,
+		WebhookSecrets:      cfg.WebhookSharedSecrets,
 		WebhookAllow:        cfg.Webhooks.AllowPrivateAddresses,
 		ConfigFile:          cfg.File(),
 		Backend:             backendConfig(cfg),

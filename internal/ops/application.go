@@ -11,6 +11,8 @@ import (
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/broadcast"
 	"github.com/belfryhq/belfry/internal/identity"
+	"github.com/belfryhq/belfry/internal/ingest"
+	"github.com/belfryhq/belfry/internal/notify"
 	"github.com/belfryhq/belfry/internal/queue"
 )
 
@@ -18,9 +20,11 @@ import (
 // out. They are called once a scrape, concurrently with everything.
 type Application struct {
 	Identity  func() identity.Stats
+	Ingest    func() ingest.Stats
 	Authz     func() authz.Stats // an answer without counts is left out
 	Broadcast func() broadcast.Stats
-	Queues    func() []queue.Stats // of this process
+	Push      func() notify.PushStats // of this process
+	Queues    func() []queue.Stats    // of this process
 	// Sizes and Workers are what all processes have. They must answer soon: see
 	// Look. While they give an error their metrics are absent.
 	Sizes   func(ctx context.Context) (map[string]queue.Size, error)
@@ -63,11 +67,16 @@ var (
 	hashing         = newMetric(gauge, "belfry_passwords_hashing", "Passwords being hashed, or waiting for it.")
 	hashed          = newMetric(counter, "belfry_passwords_hashed_total", "Passwords hashed.")
 
+	pushes = newMetric(counter, "belfry_push_messages_total", "Web Push messages by what became of them in this process: sent, gone (the subscription was no more), retried, failed.", "result")
+
 	channelAnswers = newMetric(counter, "belfry_channel_authorizations_total", "Questions whether a user may listen to a channel, by result.", "result")
 	userAnswers    = newMetric(counter, "belfry_user_authorizations_total", "Questions who a connection's user is, by result.", "result")
 	auditWritten   = newMetric(counter, "belfry_audit_written_total", "Denials written to the audit log.")
 	auditDropped   = newMetric(counter, "belfry_audit_dropped_total", "Denials missing in the audit log, because the database could not keep up.")
 	auditWaiting   = newMetric(gauge, "belfry_audit_waiting", "Denials still to be written to the audit log.")
+
+	received    = newMetric(counter, "belfry_webhooks_received_total", "Signed webhooks that came in, by result: ok, duplicate, or the code of the refusal.", "result")
+	receivedOld = newMetric(counter, "belfry_webhooks_received_old_secret_total", "Received webhooks signed with another than the first secret; while it grows, a sender still has the old one.")
 )
 
 func applicationMetrics() []*metric {
@@ -76,7 +85,7 @@ func applicationMetrics() []*metric {
 		queueDepth, queueOldest, queuePaused, queueEnqueued, queueDropped, queueTries, queueWait, queueRun,
 		workers, workersOther, workerSlots,
 		logins, sessionsEnded, sessionsRefused, tokenChecks, jwtChecks, keySets, hashing, hashed,
-		channelAnswers, userAnswers, auditWritten, auditDropped, auditWaiting,
+		pushes, channelAnswers, userAnswers, auditWritten, auditDropped, auditWaiting, received, receivedOld,
 	}
 }
 
@@ -100,11 +109,21 @@ func (s sink) application(a Application, version string) {
 			s.workers(all, version)
 		}
 	}
+	if a.Push != nil {
+		s.push(a.Push())
+	}
 	if a.Identity != nil {
 		s.identity(a.Identity())
 	}
 	if a.Authz != nil {
 		s.authz(a.Authz())
+	}
+	if a.Ingest != nil {
+		st := a.Ingest()
+		for result, n := range st.Calls {
+			s.count(received, n, result)
+		}
+		s.count(receivedOld, st.OldSecret)
 	}
 }
 
@@ -116,6 +135,13 @@ func (s sink) broadcast(b broadcast.Stats) {
 	s.put(broadcasts, b.Refused, b.Driver, "refused")
 	s.put(broadcastCalls, b.Calls, b.Driver)
 	s.put(circuitOpen, truth(b.Circuit != "closed"), b.Driver)
+}
+
+func (s sink) push(p notify.PushStats) {
+	s.put(pushes, p.Sent, "sent")
+	s.put(pushes, p.Gone, "gone")
+	s.put(pushes, p.Retried, "retried")
+	s.put(pushes, p.Failed, "failed")
 }
 
 func (s sink) queue(q queue.Stats) {

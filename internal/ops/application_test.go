@@ -11,6 +11,7 @@ import (
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/broadcast"
 	"github.com/belfryhq/belfry/internal/identity"
+	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/ops"
 	"github.com/belfryhq/belfry/internal/queue"
 )
@@ -25,6 +26,9 @@ func application() ops.Application {
 				Tokens:   identity.CheckStats{OK: 108, Refused: 109}, JWT: identity.CheckStats{OK: 110, Refused: 111},
 				KeySets: identity.CheckStats{OK: 112, Refused: 113}, Hashing: 114, Hashed: 115,
 			}
+		},
+		Ingest: func() ingest.Stats {
+			return ingest.Stats{Calls: map[string]uint64{"ok": 141, "signature_wrong": 142}, OldSecret: 143}
 		},
 		Authz: func() authz.Stats {
 			return authz.Stats{
@@ -112,6 +116,9 @@ func TestMetrics_GiveEveryFigureOfTheApplicationSide(t *testing.T) {
 		`belfry_workers{version="v1.2.2"} 1`,
 		`belfry_workers_of_other_build 1`,
 		`belfry_worker_slots 15`,
+		`belfry_webhooks_received_total{result="ok"} 141`,
+		`belfry_webhooks_received_total{result="signature_wrong"} 142`,
+		`belfry_webhooks_received_old_secret_total 143`,
 		`belfry_webhook_request_seconds_bucket{app="1001",result="ok",le="0.025"} 1`,
 		`belfry_webhook_request_seconds_count{app="1001",result="failed"} 1`,
 		`belfry_event_delivery_seconds_bucket{app="1001",le="0.0025"} 1`,

@@ -15,6 +15,7 @@ import (
 	"github.com/belfryhq/belfry/internal/broadcast"
 	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/identity"
+	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/notify"
 	"github.com/belfryhq/belfry/internal/store"
 	"github.com/belfryhq/belfry/internal/web"
@@ -72,7 +73,10 @@ func newSite(t *testing.T) http.Handler {
 		t.Fatal(err)
 	}
 	b := broadcast.New(broadcast.Config{Driver: &target{}, Apps: eventApps, Queue: &jobs{}})
+	in := ingest.New(ingest.Config{DB: db})
+	in.SetSecrets([]string{"a-secret-of-more-than-sixteen"})
 	return web.New(web.Config{
+		Ingest:  web.NewIngest(web.IngestConfig{Address: g.Address, Take: in.Take}),
 		Version: "1.2.3", Gate: g, Identity: people,
 		Events:        web.NewEvents(web.EventsConfig{Gate: g, Broadcast: b, Apps: eventApps}),
 		Notifications: web.NewNotifications(web.NotificationsConfig{Gate: g, Notify: notify.New(notify.Config{DB: db})}),
@@ -117,6 +121,10 @@ func TestDescribedRoutesAreServed(t *testing.T) {
 			switch op, ok := described[method]; {
 			case !ok && got != 404 && got != 405:
 				t.Errorf("%s %s answered %d, but is not described", method, path, got)
+			case ok && path == web.IngestPath:
+				if got != 403 {
+					t.Errorf("%s %s without a signature answered %d", method, path, got)
+				}
 			case ok && op.Responses["401"] != nil && got != 401, ok && op.Responses["401"] == nil && got != 200:
 				t.Errorf("%s %s answered %d to nobody", method, path, got)
 			}
@@ -166,7 +174,8 @@ func TestDescribedMembersAreRead(t *testing.T) {
 // The answers have the members that are described, and no others.
 func TestDescribedAnswersAreGiven(t *testing.T) {
 	schemas := describe(t).Components.Schemas
-	for name, v := range map[string]any{"Accepted": broadcast.Accepted{}, "Receipt": belfry.Receipt{}, "EventStep": broadcast.Step{}, "User": belfry.User{}, "Problem": gate.Problem{}} {
+	for name, v := range map[string]any{"Accepted": broadcast.Accepted{}, "Receipt": belfry.Receipt{}, "EventStep": broadcast.Step{}, "User": belfry.User{}, "Problem": gate.Problem{},
+		"DashboardChangeTaken": ingest.Result{}} {
 		var members []string
 		for f := range reflect.TypeOf(v).Fields() {
 			if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag != "-" {

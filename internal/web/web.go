@@ -37,6 +37,8 @@ type Config struct {
 	// Notifications is for receivers and managers of notifications; see
 	// NewNotifications.
 	Notifications http.Handler
+	// Ingest takes signed webhooks; see NewIngest.
+	Ingest http.Handler
 }
 
 // Start is what the start page shows.
@@ -90,6 +92,12 @@ func New(cfg Config) http.Handler {
 			mux.Handle(path, cfg.Notifications)
 			mux.Handle(path+"/", cfg.Notifications)
 		}
+		mux.Handle(pushKeyPath, cfg.Notifications)
+		mux.Handle(pushSubscriptionsPath, cfg.Notifications)
+	}
+	if cfg.Ingest != nil {
+		parts = append(parts, IngestDescribed())
+		mux.Handle(IngestPath, cfg.Ingest)
 	}
 	if len(parts) > 1 {
 		mux.Handle("/api/openapi.json", NewOpenAPI(cfg.Version, parts...))

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"net/netip"
+
+	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/gate"
+	"github.com/belfryhq/belfry/internal/ingest"
+	"github.com/belfryhq/belfry/webhook"
+)
+
+// refusedWebhooks is how many refused webhooks a minute one address is told
+// the reason of.
+const refusedWebhooks = 60
+
+// newIngest builds what takes signed webhooks.
+func (s *Server) newIngest() *ingest.Ingest {
+	limiter := s.gate.Limiter(refusedWebhooks)
+	in := ingest.New(ingest.Config{
+		DB:         s.backend.DB,
+		Dashboards: noDashboards{},
+		Limit:      func(from netip.Addr) error { return limiter.Take(gate.Caller{Address: from}.Key()) },
+		Others:     s.appSecrets,
+		Logger:     s.log,
+	})
+	in.SetSecrets(s.cfg.WebhookSecrets)
+	return in
+}
+
+// appSecrets are the secrets of apps, which senders take for the webhooks' one.
+func (s *Server) appSecrets() (list []webhook.Other) {
+	const most = 20 // each costs a diagnosis two signatures
+	for _, app := range s.hub.Apps() {
+		for _, c := range app.Keys {
+			if len(list) < most {
+				list = append(list, webhook.Other{Name: "the secret of app " + app.ID, Secret: c.Secret})
+			}
+		}
+	}
+	return list
+}
+
+// noDashboards stands for dashboards where there are none.
+type noDashboards struct{}
+
+// Resolve implements ingest.Dashboards.
+func (noDashboards) Resolve(string, string) (string, string, error) {
+	return "", "", &belfry.Error{Code: belfry.CodeNotFound, Message: "there are no dashboards", Hint: "describe one in belfry.yaml, under dashboards"}
+}
+
+// Changed implements ingest.Dashboards.
+func (noDashboards) Changed(string, string, string) error { return nil }
