@@ -210,3 +210,34 @@ func TestReservationsCount(t *testing.T) {
 		o.Release(other, 1)
 	}
 }
+
+// What is queued is bounded by the work that it makes, bytes times subscribers,
+// over all topics: without that, a minute of fan-out could lie before a message.
+func TestQueuedWorkIsBounded(t *testing.T) {
+	const seats, size, topics = 2000, 1 << 10, 9
+	b := listen(t, sharded(t, 1), socket.Config{})
+	_, c := b.client()
+	outlet := socket.OutletOf(c)
+	var all []*hub.Topic
+	for range topics {
+		topic := &hub.Topic{Slots: make([]any, 1)}
+		for range seats {
+			outlet.Join(&hub.Subscription{Topic: topic, Client: c}, nil)
+		}
+		all = append(all, topic)
+	}
+	release := socket.Hold(outlet)
+	defer release()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for i, topic := range all {
+		if err := outlet.Reserve(ended, topic, size); err != nil {
+			t.Fatalf("message %d of %d bytes to %d subscribers finds no room: %v", i+1, size, seats, err)
+		}
+		outlet.Publish(topic, hub.Delivery{Message: sealed(strings.Repeat("x", size))})
+		outlet.Release(topic, size)
+	}
+	if err := outlet.Reserve(ended, &hub.Topic{Name: "one more"}, 1); err != context.Canceled {
+		t.Errorf("with %d bytes times subscribers queued, one more message: %v, want it to wait", topics*seats*size, err)
+	}
+}
