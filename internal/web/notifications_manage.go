@@ -17,6 +17,7 @@ func (d *notifications) managerRoutes(route func(method, path, scope string, f h
 	route("GET", all, scope, d.search)
 	route("POST", all, scope, d.create)
 	route("POST", all+"/preview", scope, d.preview)
+	route("POST", all+"/check", scope, d.check)
 	route("GET", all+"/stats", scope, d.stats)
 	route("GET", one, scope, d.get)
 	route("PATCH", one, scope, d.edit)
@@ -84,6 +85,25 @@ func (d *notifications) preview(w http.ResponseWriter, r *http.Request, _ gate.C
 	}
 	p, err := d.notify.Preview(r.Context(), *draft.Target)
 	return answer(w, http.StatusOK, p, err)
+}
+
+// check judges what create would make, and keeps nothing: a form learns of all
+// faults before it asks its reader to confirm a sending.
+func (d *notifications) check(w http.ResponseWriter, r *http.Request, _ gate.Caller) error {
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	draft, _, err := decodeDraft(body, true)
+	if err != nil {
+		return err
+	}
+	if err := d.notify.Check(r.Context(), draft); err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 func (d *notifications) get(w http.ResponseWriter, r *http.Request, _ gate.Caller) error {

@@ -27,8 +27,10 @@ func NotificationsDescribed() Described {
 		one + "/cancel":   schema{"post": operation("cancelNotification", "Keep it from being sent, or take it back", "200", ref("Notification"), []any{idParameter(), ifMatch()}, nil)},
 		one + "/stats":    schema{"get": operation("getNotificationStats", "What became of one", "200", ref("NotificationStats"), []any{idParameter()}, nil)},
 		all + "/preview":  schema{"post": operation("previewNotification", "Who would get it", "200", ref("NotificationPreview"), nil, ref("NotificationPreviewOf"))},
+		all + "/check":    schema{"post": operation("checkNotification", "Whether a notification has faults; nothing is kept", "204", nil, nil, ref("NotificationDraft"))},
 		all + "/stats":    schema{"get": operation("getNotificationsStats", "What became of those that were sent on the last days", "200", ref("NotificationTotals"), []any{query("days", "integer"), query("zone", "string")}, nil)},
 	})
+	maps.Copy(paths, pushPaths())
 	return Described{Paths: paths, Schemas: notificationSchemas()}
 }
 
@@ -145,6 +147,7 @@ func notificationSchemas() map[string]any {
 	return map[string]any{
 		"FieldProblem": schema{"type": "object", "required": []string{"error", "code", "fields"}, "properties": schema{
 			"error": aText, "code": aText, "fields": schema{"type": "object", "description": "What is wrong with each field, by its name."}}},
+		"PushSubscription":     pushSubscriptionSchema,
 		"MyNotification":       objectOf(also(schema{"id": aText, "read_at": aTime, "dismissed_at": aTime, "archived_at": aTime, "version": aNumber})),
 		"MyNotifications":      withState(schema{"notifications": list(ref("MyNotification")), "next_cursor": orNull}),
 		"MissedNotifications":  withState(schema{"notifications": list(ref("MyNotification")), "removed": list(aText), "more": schema{"type": "boolean"}}),

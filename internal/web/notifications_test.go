@@ -193,10 +193,15 @@ func TestEachFaultOfABodyIsNamed(t *testing.T) {
 		`{"title":"t","message":"m","target":{"type":"active","days":0,"extra":1}}`:                                                                            "target.days target.extra",
 		`{"title":"` + strings.Repeat("x", 256) + `","message":"m","target":{"type":"none"}}`:                                                                  "target.type title",
 	} {
-		r := b.ask("manager", "POST", "/api/notifications", body)
-		if r.status != 422 || r.fields() != want || r.body["code"] != "invalid" {
-			t.Errorf("%s\nanswered %d %q %s\nwant %q", body, r.status, r.fields(), r.text, want)
+		for _, path := range []string{"/api/notifications", "/api/notifications/check"} {
+			r := b.ask("manager", "POST", path, body)
+			if r.status != 422 || r.fields() != want || r.body["code"] != "invalid" {
+				t.Errorf("%s: %s\nanswered %d %q %s\nwant %q", path, body, r.status, r.fields(), r.text, want)
+			}
 		}
+	}
+	if r := b.ask("manager", "POST", "/api/notifications/check", goodNotification); r.status != 204 || r.text != "" {
+		t.Errorf("a good one: %d %s", r.status, r.text)
 	}
 	for _, body := range []string{``, `[]`, `{`, `"x"`, "{\"title\":\"\xff\"}"} {
 		if r := b.ask("manager", "POST", "/api/notifications", body); r.status != 400 || strings.Contains(r.text, "channels") {
@@ -281,7 +286,7 @@ func TestNotificationsAreForThoseWhoMay(t *testing.T) {
 	}{
 		{"", "GET", "/api/user/notifications", 401}, {"", "POST", "/api/user/notifications/read-all", 401}, {"", "GET", "/api/notifications", 401},
 		{"wrong", "GET", "/api/user/notifications", 403}, {"wrong", "GET", "/api/notifications", 403},
-		{"person", "GET", "/api/notifications", 403}, {"person", "POST", "/api/notifications", 403}, {"own", "DELETE", "/api/notifications/x", 403},
+		{"person", "GET", "/api/notifications", 403}, {"person", "POST", "/api/notifications", 403}, {"person", "POST", "/api/notifications/check", 403}, {"own", "DELETE", "/api/notifications/x", 403},
 		{"person", "DELETE", "/api/user/notifications", 405}, {"manager", "PUT", "/api/notifications/x", 405}, {"manager", "GET", "/api/notifications/x/send", 405},
 		{"person", "HEAD", "/api/user/notifications", 200}, {"person", "GET", "/api/user/notifications/x", 404}, {"person", "POST", "/api/user/notifications/x/steal", 404},
 	} {
