@@ -59,30 +59,8 @@ func (c *serve) given(cmd *cobra.Command) map[string]string {
 }
 
 func (c *serve) run(cmd *cobra.Command, _ []string) error {
-	options := c.options(c.given(cmd))
-	cfg, err := config.Load(options)
-	if err == nil {
-		err = acceptable(cfg)
-	}
-	if err != nil {
-		return err
-	}
-	log, err := c.logger(cfg)
-	if err != nil {
-		return err
-	}
-	for _, w := range cfg.Warnings() {
-		log.Warn(w)
-	}
-	settings := serverConfig(cfg)
-	if settings.Rules, err = channelRules(cfg); err != nil {
-		return err
-	}
-	settings.Settings = newLive(options, cfg)
-	settings.NoWorkers, _ = cmd.Flags().GetBool("no-workers")
-	settings.Version = c.Version
-	settings.Logger = log
-	srv, err := server.New(settings)
+	noWorkers, _ := cmd.Flags().GetBool("no-workers")
+	cfg, srv, log, err := c.open(c.options(c.given(cmd)), noWorkers)
 	if err != nil {
 		return err
 	}
@@ -95,6 +73,34 @@ func (c *serve) run(cmd *cobra.Command, _ []string) error {
 	ctx, stop := c.signals(cmd.Context(), log, srv)
 	defer stop()
 	return srv.Run(ctx)
+}
+
+// open makes the server of a configuration. It does not listen yet.
+func (c *serve) open(options config.Options, noWorkers bool) (*config.Config, *server.Server, *slog.Logger, error) {
+	cfg, err := config.Load(options)
+	if err == nil {
+		err = acceptable(cfg)
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	log, err := c.logger(cfg)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, w := range cfg.Warnings() {
+		log.Warn(w)
+	}
+	settings := serverConfig(cfg)
+	if settings.Rules, err = channelRules(cfg); err != nil {
+		return nil, nil, nil, err
+	}
+	settings.Settings = newLive(options, cfg)
+	settings.NoWorkers = noWorkers
+	settings.Version = c.Version
+	settings.Logger = log
+	srv, err := server.New(settings)
+	return cfg, srv, log, err
 }
 
 func (c *serve) logger(cfg *config.Config) (*slog.Logger, error) {
