@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -46,6 +47,8 @@ type BackendConfig struct {
 	// Queues are the queues that events may name, in the order of their
 	// importance, with their settings; default: default and notifications.
 	Queues []Queue
+	// Push reaches closed browsers; default: nobody does.
+	Push *Push
 	// Issuers are whose JWTs count.
 	Issuers []Issuer
 	// SessionIdle and SessionLifetime end a browser's session; default two hours
@@ -110,6 +113,7 @@ type Backend struct {
 
 	cfg    BackendConfig
 	jobs   queue.Driver
+	pushes *http.Client // nil without Push
 	log    *slog.Logger
 	served bool // a Server keeps Apps
 }
@@ -153,7 +157,7 @@ func OpenBackend(cfg BackendConfig, links Links) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{DB: db, cfg: cfg, log: cfg.Logger, served: links.ServeApps != nil}
+	b := &Backend{DB: db, cfg: cfg, log: cfg.Logger, served: links.ServeApps != nil, pushes: cfg.Push.pushClient()}
 	b.Apps = appstore.NewRoster(appstore.Open(db, cfg.DataDir), links.ServeApps)
 	if err := b.open(links); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -289,6 +293,9 @@ func (b *Backend) Prepare(ctx context.Context) error {
 // Close ends the connections. What uses the backend must have ended.
 func (b *Backend) Close() error {
 	var err error
+	if b.pushes != nil {
+		b.pushes.CloseIdleConnections()
+	}
 	if c, ok := b.jobs.(io.Closer); ok {
 		err = c.Close()
 	}

@@ -2,11 +2,16 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
+	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/broadcast"
+	"github.com/belfryhq/belfry/internal/httpx"
 	"github.com/belfryhq/belfry/internal/identity"
 	"github.com/belfryhq/belfry/internal/notify"
 	"github.com/belfryhq/belfry/internal/store"
@@ -30,9 +35,34 @@ func (b *Backend) NotifyWith(jobs notify.Enqueuer, online func(ctx context.Conte
 	if names := b.QueueNames(); !slices.Contains(names, name) {
 		name = names[0]
 	}
-	return notify.New(notify.Config{
+	cfg := notify.Config{
 		DB: b.DB, Jobs: jobs, Queue: name, Broadcast: announcer{b.Broadcast}, Recipients: audience{b.Identity}, Online: online, Logger: b.log,
-	})
+	}
+	if p := b.cfg.Push; p != nil {
+		cfg.Push = &notify.Push{Subject: p.Subject, TTL: p.TTL, Allow: p.Allow, Client: b.pushes}
+	}
+	return notify.New(cfg)
+}
+
+// Push says how closed browsers are reached.
+type Push struct {
+	// Subject is who answers for the messages: mailto:ADDRESS or an https
+	// address.
+	Subject string
+	// TTL is how long push services keep a message; default 7 days.
+	TTL time.Duration
+	// Allow are private ranges that push services may be in; default none.
+	Allow []netip.Prefix
+	// TLS are settings for connections to push services; default: Go's.
+	TLS *tls.Config
+}
+
+// pushClient is the client for push services.
+func (p *Push) pushClient() *http.Client {
+	if p == nil {
+		return nil
+	}
+	return httpx.NewClient(httpx.Config{Allow: p.Allow, TLS: p.TLS})
 }
 
 // announcer is the broadcaster as notifications use it.

@@ -131,6 +131,9 @@ func backendConfig(cfg *config.Config) server.BackendConfig {
 		Issuers:     cfg.Issuers(),
 		SessionIdle: cfg.Session.Idle, SessionLifetime: cfg.Session.Lifetime, LoginDelay: cfg.Session.LoginDelay,
 	}
+	if cfg.Push.Enabled {
+		b.Push = &server.Push{Subject: cfg.PushSubject(), TTL: cfg.Push.TTL, Allow: cfg.Push.AllowPrivateAddresses}
+	}
 	for _, q := range cfg.QueueOrder() {
 		b.Queues = append(b.Queues, server.Queue{Name: q.Name, Settings: server.QueueSettings{
 			Tries: q.Tries, Backoff: config.Pauses(q.Backoff), Timeout: q.Timeout, Concurrency: q.Concurrency}})

@@ -75,26 +75,9 @@ func (c *dbSeed) seedNotifications(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	people := map[string]string{}
-	var manager notify.Person
-	for _, p := range made {
-		name, _, _ := strings.Cut(p.Email, "@")
-		people[name] = p.ID
-		if name == belfry.RoleManager {
-			manager = notify.Person{ID: p.ID, Name: p.Name}
-		}
-	}
-	s := &seeder{queue: b.Queue}
-	s.notify = b.NotifyWith(s, nil)
-	count := 0
-	for _, one := range samples(people) {
-		is, err := s.add(ctx, one, manager, people["user"])
-		if err != nil {
-			return fmt.Errorf("add the sample %q: %w", one.title, err)
-		}
-		if is {
-			count++
-		}
+	count, of, err := seedSamples(ctx, b, made)
+	if err != nil {
+		return err
 	}
 	if c.json {
 		return printJSON(c.Stdout, seeded{made, count})
@@ -102,12 +85,39 @@ func (c *dbSeed) seedNotifications(ctx context.Context) error {
 	if err := table(c.Stdout, rows); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.Stdout, "%d of %d sample notifications added\n", count, len(samples(people)))
+	_, err = fmt.Fprintf(c.Stdout, "%d of %d sample notifications added\n", count, of)
 	return err
 }
 
+// seedSamples adds the sample notifications that are not there, and says how many
+// of how many it added. people are the sample people.
+func seedSamples(ctx context.Context, b *backend, people []added) (count, of int, err error) {
+	ids := map[string]string{}
+	var manager notify.Person
+	for _, p := range people {
+		name, _, _ := strings.Cut(p.Email, "@")
+		ids[name] = p.ID
+		if name == belfry.RoleManager {
+			manager = notify.Person{ID: p.ID, Name: p.Name}
+		}
+	}
+	s := &seeder{queue: b.Queue}
+	s.notify = b.NotifyWith(s, nil)
+	all := samples(ids)
+	for _, one := range all {
+		is, err := s.add(ctx, one, manager, ids["user"])
+		if err != nil {
+			return count, len(all), fmt.Errorf("add the sample %q: %w", one.title, err)
+		}
+		if is {
+			count++
+		}
+	}
+	return count, len(all), nil
+}
+
 // seeder does the jobs of sending itself, so that samples are there at once
-// without a server; what tells open pages goes to the queue.
+// without a server; what tells open pages and closed browsers goes to the queue.
 type seeder struct {
 	notify *notify.Notify
 	queue  notify.Enqueuer
@@ -117,7 +127,7 @@ type seeder struct {
 // Enqueue implements notify.Enqueuer.
 func (s *seeder) Enqueue(ctx context.Context, tx *store.Tx, jobs ...belfry.Job) (ids []string, err error) {
 	for _, job := range jobs {
-		if job.Kind == notify.JobPublish {
+		if job.Kind == notify.JobPublish || job.Kind == notify.JobPush {
 			if _, err := s.queue.Enqueue(ctx, tx, job); err != nil {
 				return nil, err
 			}

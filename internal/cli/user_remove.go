@@ -74,5 +74,8 @@ func (c *userRemove) printExport(ctx context.Context, people *identity.Identity,
 	if all["notifications"], err = inbox.Everything(ctx, id); err != nil {
 		return err
 	}
+	if all["push_subscriptions"], err = inbox.Subscriptions(ctx, id); err != nil {
+		return err
+	}
 	return printJSON(c.Stdout, all)
 }

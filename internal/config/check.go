@@ -23,6 +23,7 @@ func check(c *Config, faults *faults) {
 	k.apps()
 	k.issuers()
 	k.queues()
+	k.push()
 }
 
 // fault tells of the setting at path, where its value or what holds it stands.

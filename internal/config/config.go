@@ -64,7 +64,7 @@ type Config struct {
 	Redis Redis `yaml:"redis"`
 	// Secret that signs webhooks sent to this server, or two parted by a comma
 	// while one replaces the other.
-	WebhookSharedSecrets []string `yaml:"webhook_shared_secret" env:"SERVICES_WEBHOOK_SHARED_SECRET" secret:"true" later:"dashboards" example:"\"${WEBHOOK_SECRET}\""`
+	WebhookSharedSecrets []string `yaml:"webhook_shared_secret" env:"SERVICES_WEBHOOK_SHARED_SECRET" secret:"true" live:"true" example:"\"${WEBHOOK_SECRET}\""`
 	// Where the webhook senders for Go and Python post.
 	WebhookURL string `yaml:"webhook_url" env:"LARAVEL_WEBHOOK_URL,BELFRY_WEBHOOK_URL" kind:"url" example:"https://ws.example.com/api/dashboard/notify-update"`
 
@@ -79,6 +79,8 @@ type Config struct {
 	// Applications, or their identity providers, whose JWTs count as bearer
 	// tokens.
 	JWT []JWTIssuer `yaml:"jwt"`
+	// Web Push: notifications for browsers with no page open.
+	Push WebPush `yaml:"push"`
 	// Sessions of people who sign in here.
 	Session SignIn `yaml:"session"`
 	// Live dashboards.

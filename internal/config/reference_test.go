@@ -118,7 +118,7 @@ func TestDefaultsOfLimits(t *testing.T) {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	docs := map[string]string{}
-	for _, name := range []string{"config.go", "app.go", "channels.go", "identity.go", "queues.go"} {
+	for _, name := range []string{"config.go", "app.go", "channels.go", "identity.go", "push.go", "queues.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/belfryhq/belfry/internal/broadcast"
 	"github.com/belfryhq/belfry/internal/identity"
 	"github.com/belfryhq/belfry/internal/ingest"
+	"github.com/belfryhq/belfry/internal/notify"
 	"github.com/belfryhq/belfry/internal/ops"
 	"github.com/belfryhq/belfry/internal/queue"
 )
@@ -29,6 +30,9 @@ func application() ops.Application {
 		},
 		Ingest: func() ingest.Stats {
 			return ingest.Stats{Calls: map[string]uint64{"ok": 141, "signature_wrong": 142}, OldSecret: 143}
+		},
+		Push: func() notify.PushStats {
+			return notify.PushStats{Sent: 144, Gone: 145, Failed: 146, Retried: 147}
 		},
 		Authz: func() authz.Stats {
 			return authz.Stats{
@@ -116,6 +120,10 @@ func TestMetrics_GiveEveryFigureOfTheApplicationSide(t *testing.T) {
 		`belfry_workers{version="v1.2.2"} 1`,
 		`belfry_workers_of_other_build 1`,
 		`belfry_worker_slots 15`,
+		`belfry_push_messages_total{result="sent"} 144`,
+		`belfry_push_messages_total{result="gone"} 145`,
+		`belfry_push_messages_total{result="failed"} 146`,
+		`belfry_push_messages_total{result="retried"} 147`,
 		`belfry_webhooks_received_total{result="ok"} 141`,
 		`belfry_webhooks_received_total{result="signature_wrong"} 142`,
 		`belfry_webhooks_received_old_secret_total 143`,

@@ -32,9 +32,9 @@ type notifications struct {
 // handler answers a caller, or gives the error that the door answers with.
 type handler func(w http.ResponseWriter, r *http.Request, c gate.Caller) error
 
-// NewNotifications makes the handler of /api/user/notifications, which is each
-// user's own, and of /api/notifications, which is for managers. It is safe for
-// concurrent use.
+// NewNotifications makes the handler of /api/user/notifications and of a user's
+// browsers, which are each user's own, and of /api/notifications, which is for
+// managers. It is safe for concurrent use.
 func NewNotifications(cfg NotificationsConfig) http.Handler {
 	d := &notifications{cfg.Gate, cfg.Notify}
 	routes := map[string]map[string]http.HandlerFunc{} // by path and method
@@ -45,6 +45,7 @@ func NewNotifications(cfg NotificationsConfig) http.Handler {
 		routes[path][method] = d.serve(scope, f)
 	}
 	d.ownRoutes(route)
+	d.pushRoutes(route)
 	d.managerRoutes(route)
 	mux := http.NewServeMux()
 	for path, handlers := range routes {
