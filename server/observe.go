@@ -26,7 +26,7 @@ func (w webhooks) Notice(n hub.Notice) {
 	}
 	w.hooks.Notify(n.App, hook.Event{
 		Name: name, Channel: n.Channel, UserID: n.UserID, Count: n.Count,
-		Event: n.Event, Data: n.Data, SocketID: n.Socket,
+		Event: n.Event, Data: n.Data, SocketID: n.Socket, ID: n.EventID,
 	})
 }
 

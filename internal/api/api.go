@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -59,6 +60,14 @@ type Config struct {
 	// early warning at 80%, otherwise the request was refused. It may be called
 	// concurrently and must not block.
 	Limit func(app *belfry.App, limit, event, channel string, size, max int64, near bool)
+	// TrustedProxies are whose forwarding headers count for Published and
+	// Refused; default none.
+	TrustedProxies []netip.Prefix
+	// Published is told of each publish that went out, Refused of each that did
+	// not. They may be called concurrently, must not block, and keep nothing of
+	// the events' Data. Default: none.
+	Published func(Publication)
+	Refused   func(Refusal)
 }
 
 // New makes the door. It starts nothing and needs no closing.
@@ -80,6 +89,12 @@ func New(cfg Config) *Door {
 	}
 	if cfg.Limit == nil {
 		cfg.Limit = func(*belfry.App, string, string, string, int64, int64, bool) {}
+	}
+	if cfg.Published == nil {
+		cfg.Published = func(Publication) {}
+	}
+	if cfg.Refused == nil {
+		cfg.Refused = func(Refusal) {}
 	}
 	cfg.PathPrefix = strings.TrimRight(cfg.PathPrefix, "/")
 	if cfg.PathPrefix != "" && cfg.PathPrefix[0] != '/' {
@@ -110,6 +125,8 @@ type call struct {
 	query pusher.Query
 	// key is its Idempotency-Key, empty for none.
 	key string
+	// peer is who asks.
+	peer string
 	// body is the decoded body; it lives as long as the request.
 	body []byte
 	// now says that nothing may wait: what would gives hub.ErrWouldWait, and the
@@ -137,7 +154,7 @@ var emptyObject = []byte("{}")
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	buffer := d.bodies.Get().(*bodyBuffer)
 	defer buffer.free(&d.bodies)
-	q := requestOf(r)
+	q := requestOf(r, d.cfg.TrustedProxies)
 	var got answer
 	c, err := d.check(&q, buffer)
 	if err == nil {
@@ -173,7 +190,7 @@ func (d *Door) check(q *request, buffer *bodyBuffer) (*call, error) {
 		Method: q.method, Paths: d.signedPaths(q), RawQuery: q.query, Body: received,
 	}.Verify(d.cfg.Now(), app.Secrets)
 	if err != nil {
-		return nil, &belfry.Error{Code: belfry.CodeUnauthenticated, Message: err.Error()}
+		return nil, &belfry.Error{Code: belfry.CodeUnauthenticated, Message: err.Error(), Err: err}
 	}
 	if app.Disabled {
 		return nil, belfry.Errorf(belfry.CodeForbidden, "app %q is disabled", clip(app.ID))
@@ -181,7 +198,7 @@ func (d *Door) check(q *request, buffer *bodyBuffer) (*call, error) {
 	if err := d.admit(app); err != nil {
 		return nil, err
 	}
-	c := &call{matched: m, app: app, query: query, key: q.key}
+	c := &call{matched: m, app: app, query: query, key: q.key, peer: q.peer}
 	if c.body, err = buffer.decode(q.coding, received, d.bodyLimit(app)); err != nil {
 		return nil, d.refused(app, err)
 	}

@@ -105,6 +105,16 @@ const maxNow = 16
 
 // publish hands checked events to the hub.
 func (d *Door) publish(c *call, events []pusher.Event) ([]hub.Published, error) {
+	at := d.cfg.Now()
+	published, err := d.hand(c, events)
+	if err == nil {
+		d.cfg.Published(Publication{At: at, App: c.app, Key: c.query.Get("auth_key"), Peer: c.peer, Events: events, Published: published})
+	}
+	return published, err
+}
+
+// hand gives events to the hub.
+func (d *Door) hand(c *call, events []pusher.Event) ([]hub.Published, error) {
 	if !c.warned {
 		c.warned = true
 		d.warn(c, events)

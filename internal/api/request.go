@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 
+	"github.com/belfryhq/belfry/internal/httpx"
 	"github.com/belfryhq/belfry/internal/hub"
 )
 
@@ -18,6 +20,7 @@ type request struct {
 	query  string // still escaped
 	key    string // Idempotency-Key
 	coding string // Content-Encoding
+	peer   string // address or "host:port" of whoever asks
 	accept []string
 	length int64 // of the body, below zero when it is not known
 	body   io.Reader
@@ -25,7 +28,7 @@ type request struct {
 	received []byte
 }
 
-func requestOf(r *http.Request) request {
+func requestOf(r *http.Request, trusted []netip.Prefix) request {
 	q := request{
 		method: r.Method, path: rawPath(r.URL), target: r.RequestURI, query: r.URL.RawQuery,
 		key: r.Header.Get("Idempotency-Key"), coding: strings.Join(r.Header["Content-Encoding"], ", "), accept: r.Header["Accept"],
@@ -34,12 +37,16 @@ func requestOf(r *http.Request) request {
 	if r.Body != nil {
 		q.body = r.Body
 	}
+	if q.peer = r.RemoteAddr; len(trusted) > 0 {
+		q.peer = httpx.WayOf(r, trusted).Address.String()
+	}
 	return q
 }
 
 // Post is a POST request of which everything is in memory. The door keeps
 // nothing of Fields and Body.
 type Post struct {
+	Peer   string      // the address that it came from, "host:port"
 	Target string      // as it stands in the request line
 	Fields [][2][]byte // the header: names in any case, and values
 	Body   []byte
@@ -57,7 +64,10 @@ type Reply struct {
 // answer, which may be called elsewhere, once, and waits. ok is false for what is
 // no plain publish: then nothing was done, and it is for ServeHTTP.
 func (d *Door) Post(p Post) (reply Reply, later func(context.Context) Reply, ok bool) {
-	q := request{method: http.MethodPost, target: p.Target, length: int64(len(p.Body)), received: p.Body}
+	q := request{method: http.MethodPost, target: p.Target, length: int64(len(p.Body)), received: p.Body, peer: p.Peer}
+	if len(d.cfg.TrustedProxies) > 0 {
+		q.peer = forwardedPeer(p, d.cfg.TrustedProxies)
+	}
 	q.path, q.query, _ = strings.Cut(p.Target, "?")
 	if !strings.HasSuffix(q.path, "events") { // as the routes that publish do
 		return Reply{}, nil, false
@@ -98,11 +108,23 @@ func (d *Door) Post(p Post) (reply Reply, later func(context.Context) Reply, ok 
 	return d.reply(ctx, &q, got, err), nil, true
 }
 
+// forwardedPeer finds the client behind the trusted proxies.
+func forwardedPeer(p Post, trusted []netip.Prefix) string {
+	r := http.Request{RemoteAddr: p.Peer, Header: http.Header{}}
+	for _, f := range p.Fields {
+		if equalFold(f[0], "X-Forwarded-For") || equalFold(f[0], "Forwarded") {
+			r.Header.Add(string(f[0]), string(f[1]))
+		}
+	}
+	return httpx.WayOf(&r, trusted).Address.String()
+}
+
 func equalFold(b []byte, s string) bool { return strings.EqualFold(string(b), s) }
 
 // reply gives the answer to what was done, or to an error.
 func (d *Door) reply(ctx context.Context, q *request, got answer, err error) Reply {
 	if err != nil {
+		d.refuse(q, err)
 		return d.fail(ctx, q, err)
 	}
 	r := Reply{Status: http.StatusOK, Header: make([][2]string, 0, 3), Body: emptyObject}

@@ -38,6 +38,11 @@ type Config struct {
 	KeysFor      time.Duration // how long an Idempotency-Key holds; default 24 h
 	Traces       int           // events that are remembered; default 10,000
 	TracesFor    time.Duration // and for how long; default 1 h
+	// Steps, if set, is told of each step of an event, in the stead of what is
+	// remembered here, so that Find finds nothing. Steps that are told of late bear
+	// their time; a zero one means now. It may be called concurrently and must not
+	// block.
+	Steps func(e belfry.Event, s Step)
 
 	// Sent is told of every event that was sent here and how long that took, from
 	// its acceptance or the end of its delay. It may be called concurrently and
@@ -89,7 +94,7 @@ func New(cfg Config) *Broadcaster {
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
 	cfg.KeysFor = cmp.Or(cfg.KeysFor, 24*time.Hour)
 	b := &Broadcaster{cfg: cfg, log: cfg.Logger, condition: map[string]Condition{}}
-	b.traces = traces{most: cmp.Or(cfg.Traces, 10_000), window: cmp.Or(cfg.TracesFor, time.Hour), now: cfg.Now}
+	b.traces = traces{most: cmp.Or(cfg.Traces, 10_000), window: cmp.Or(cfg.TracesFor, time.Hour), now: cfg.Now, tell: cfg.Steps}
 	b.commits.commit = b.commit
 	b.condition["occupied"] = b.occupied
 	for name, c := range cfg.Conditions {

@@ -81,6 +81,7 @@ type traces struct {
 	most   int
 	window time.Duration
 	now    func() time.Time
+	tell   func(belfry.Event, Step) // nil: remembered here
 
 	mu    sync.Mutex // guards all below
 	byID  map[string]*Trace
@@ -100,6 +101,15 @@ func (m *traces) add(e belfry.Event, steps ...Step) { m.put(e, steps, false) }
 func (m *traces) insert(e belfry.Event, steps ...Step) { m.put(e, steps, true) }
 
 func (m *traces) put(e belfry.Event, steps []Step, early bool) {
+	if m.tell != nil {
+		for _, s := range steps {
+			if early {
+				s.At = e.Accepted
+			}
+			m.tell(e, s)
+		}
+		return
+	}
 	now := m.now().UTC()
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -38,6 +38,8 @@ type Event struct {
 	UserID string
 	// Count is the number of subscriptions, for SubscriptionCount.
 	Count int
+	// ID is the event's that this follows from, for a ClientEvent; it is not sent.
+	ID string
 	// Event, Data and SocketID are a ClientEvent's name, its data as a string
 	// and its sender.
 	Event, Data, SocketID string

@@ -22,6 +22,7 @@ type request struct {
 	hook   *belfry.Webhook
 	events []*Event // until the body is built
 	names  []string // of the events
+	ids    []string // of the client events
 	count  int
 	size   int
 	first  time.Time // when its oldest event was accepted
@@ -41,6 +42,9 @@ func (r *request) fill(items []item) {
 	for _, it := range items {
 		r.events = append(r.events, it.event)
 		r.names = append(r.names, it.event.Name)
+		if it.event.ID != "" {
+			r.ids = append(r.ids, it.event.ID)
+		}
 		r.size += it.event.size()
 	}
 }
@@ -65,7 +69,7 @@ func (h *Hooks) send(ctx context.Context, ep *endpoint, r *request) {
 	status, err := h.post(ctx, r)
 	a := Attempt{
 		Time: started, App: ep.key.app, URL: ep.safeURL, Status: status,
-		Duration: time.Since(started), Number: r.attempts, Events: r.names,
+		Duration: time.Since(started), Number: r.attempts, Events: r.names, IDs: r.ids,
 	}
 	if err != nil {
 		a.Error = err.Error()

@@ -67,6 +67,7 @@ type Attempt struct {
 	Duration time.Duration
 	Number   int      // 1 for the first
 	Events   []string // the events' names; not to be changed
+	IDs      []string // of the client events among them; not to be changed
 	Outcome  Outcome
 	Error    string // empty when delivered
 }

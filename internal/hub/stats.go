@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"errors"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -145,9 +146,15 @@ func (a *app) withinDay(n int64) error {
 		return nil
 	}
 	a.limit("messages_per_day", Notice{}, used+n, limit)
-	return belfry.Errorf(belfry.CodeForbidden,
+	e := belfry.Errorf(belfry.CodeForbidden,
 		"this app has used %d of its %d messages a day (a publish and each delivery count); the count begins anew at midnight UTC", used, limit)
+	e.Err = ErrDayOver
+	return e
 }
+
+// ErrDayOver is the cause of a publish that is refused because the app has used
+// its messages of the day.
+var ErrDayOver = errors.New("limits.messages_per_day is used up")
 
 // countDay counts messages against the day's quota and warns at 80%.
 func (a *app) countDay(now time.Time, n int64) {

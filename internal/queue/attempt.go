@@ -98,6 +98,7 @@ func (q *Queue) keepOutcome(ctx context.Context, job belfry.Job, err error, t te
 			return err
 		}
 		st.retried.Add(1)
+		q.cfg.Settled(job, Settlement{State: Retrying, Error: errorText(err), Tries: try - 1, RunAt: q.now().Add(wait)})
 		q.sayWaits(job, err)
 		signal(q.due)
 	case err == nil:
@@ -110,6 +111,7 @@ func (q *Queue) keepOutcome(ctx context.Context, job belfry.Job, err error, t te
 			return err
 		}
 		st.failed.Add(1)
+		q.cfg.Settled(job, Settlement{State: Failed, Error: errorText(err), Tries: try})
 		q.log.Warn("job failed", "id", job.ID, "kind", job.Kind, "queue", job.Queue, "tries", try, "error", err)
 	default:
 		pause := pauseBefore(t.backoff, try, err)
@@ -119,6 +121,7 @@ func (q *Queue) keepOutcome(ctx context.Context, job belfry.Job, err error, t te
 			return err
 		}
 		st.retried.Add(1)
+		q.cfg.Settled(job, Settlement{State: Retrying, Error: errorText(err), Tries: try, RunAt: row.runAt})
 		q.log.Info("job is tried again", "id", job.ID, "kind", job.Kind, "queue", job.Queue, "try", try, "of", t.tries, "after", pause, "error", err)
 		signal(q.due)
 	}

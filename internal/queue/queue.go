@@ -23,6 +23,9 @@ type Config struct {
 	// Enqueued, when given, is called after jobs were enqueued here that other
 	// processes should hear of. It must not block.
 	Enqueued func(queues []string)
+	// Settled, when given, is told of each job that waits for another try or was
+	// given up here. It may be called concurrently and must not block.
+	Settled func(job belfry.Job, s Settlement)
 	// MaxPayload bounds a job's payload in bytes; default 4 MiB.
 	MaxPayload int
 	// KeepPayload is how long a failed job keeps its payload; default 7 days.
@@ -33,6 +36,14 @@ type Config struct {
 	// Now is the clock; default time.Now.
 	Now    func() time.Time
 	Logger *slog.Logger // default: nothing is logged
+}
+
+// Settlement is what became of a job that failed.
+type Settlement struct {
+	State State     // Retrying or Failed
+	Error string    // of the last try
+	Tries int       // that failed and count
+	RunAt time.Time // of the next try
 }
 
 // Settings are a queue's own, for jobs that say nothing else. Zero values leave
@@ -78,6 +89,9 @@ func New(cfg Config) *Queue {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Settled == nil {
+		cfg.Settled = func(belfry.Job, Settlement) {}
 	}
 	q := &Queue{
 		cfg: cfg, db: cfg.DB, driver: cfg.Driver, log: cfg.Logger, due: make(chan struct{}, 1),

@@ -11,6 +11,7 @@ import (
 // Request is a POST to the HTTP API of which everything has come. Fields and
 // Body are the engine's: they are not to be kept.
 type Request struct {
+	Peer   string      // the address that it came from, "host:port"
 	Target string      // as it stands in the request line
 	Fields [][2][]byte // the header: names in any case, and values
 	Body   []byte

@@ -36,7 +36,7 @@ func (c *shardConn) takePost(all, in []byte) (rest []byte) {
 		h.lacks = true
 		return nil
 	}
-	a, later, do := s.express(Request{Target: string(p.target), Fields: p.fields, Body: all[end:size]})
+	a, later, do := s.express(Request{Peer: h.address, Target: string(p.target), Fields: p.fields, Body: all[end:size]})
 	rest = all[size:]
 	switch {
 	case do == handItOver:
