@@ -43,7 +43,7 @@ func number(t store.Table) (json.RawMessage, error) {
 		return plain(v, "")
 	case string:
 		if n := strings.TrimSpace(v); isNumber(n) {
-			return json.RawMessage(n), nil
+			return short(n), nil
 		}
 	}
 	return nil, fmt.Errorf("a number is wanted, and the query gives another value")
@@ -52,6 +52,14 @@ func number(t store.Table) (json.RawMessage, error) {
 // isNumber reports whether a text is a number in JSON's form.
 func isNumber(s string) bool {
 	return s != "" && s != "null" && (s[0] == '-' || s[0] >= '0' && s[0] <= '9') && json.Valid([]byte(s))
+}
+
+// short leaves out the zeros that PostgreSQL writes at the end of a fraction.
+func short(number string) json.RawMessage {
+	if strings.Contains(number, ".") && !strings.ContainsAny(number, "eE") {
+		number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
+	}
+	return json.RawMessage(number)
 }
 
 // objects gives a list of one object for each row, their members in the order
@@ -105,7 +113,7 @@ func plain(v any, typ string) (json.RawMessage, error) {
 		return quote(v.UTC().Format(time.RFC3339Nano)), nil
 	case string:
 		if typ == "NUMERIC" && isNumber(v) {
-			return json.RawMessage(v), nil
+			return short(v), nil
 		}
 		return quote(v), nil
 	case []byte:
