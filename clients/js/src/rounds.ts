@@ -16,7 +16,7 @@ export interface RoundsHooks {
 /**
  * Asks the server in rounds, one at a time: when told to, again after a failure
  * with a growing wait, and every some seconds while events do not come by
- * themselves.
+ * themselves, or now and then though they do.
  */
 export abstract class Rounds {
   status: HttpStatus = { kind: 'unknown' }
@@ -34,11 +34,12 @@ export abstract class Rounds {
   private timer: ReturnType<typeof setTimeout> | undefined
   private stopped = true
 
-  /** pollInterval: how long between two polls, in milliseconds. */
+  /** Milliseconds between two polls, and between two rounds though events come. */
   constructor(
     private readonly http: Http,
     private readonly pollInterval: number,
     private readonly told: RoundsHooks,
+    private readonly liveInterval = Number.POSITIVE_INFINITY,
   ) {}
 
   /** The requests of one round. */
@@ -113,9 +114,10 @@ export abstract class Rounds {
     if (this.failures > 0) {
       const wait = backoff(this.failures - 1, firstWait, longestWait)
       this.timer = setTimeout(() => this.run(), Math.max(wait, this.retryAfter))
-    } else if (!this.told.live()) {
-      const wait = this.pollInterval * (0.8 + 0.4 * Math.random())
-      this.timer = setTimeout(() => this.run(), wait)
+    } else {
+      const wait = this.told.live() ? this.liveInterval : this.pollInterval
+      if (!Number.isFinite(wait)) return
+      this.timer = setTimeout(() => this.run(), wait * (0.8 + 0.4 * Math.random()))
     }
   }
 }

@@ -216,7 +216,7 @@ describe('ranges', () => {
     await pass(6000)
     expect(state().info?.end).toBe(server.end)
     const before = fetches().length
-    await pass(600_000)
+    await pass(400_000)
     expect(fetches()).toHaveLength(before)
   })
 })
@@ -295,6 +295,17 @@ describe('the connection', () => {
     server.faults.push(Response.json({ error: 'busy' }, { status: 503 }))
     await connection.refresh()
     expect(state()).toMatchObject({ stats: { checkins: 0 }, error: { status: 503 } })
+  })
+
+  test('is not trusted for ever: now and then it asks though events come', async () => {
+    const { state } = await liveBoard(server)
+    const before = fetches().length
+    server.checkins = 9
+    await pass(479_000)
+    expect(fetches()).toHaveLength(before)
+    await pass(242_000)
+    expect(fetches()).toHaveLength(before + 1)
+    expect(state().connected).toBe(true)
   })
 
   test('nobody signed in: it says so, and goes on once somebody has', async () => {

@@ -71,13 +71,19 @@ const jitter = 400
 /** How far two clocks are apart at most, in milliseconds. */
 const sameClock = 60_000
 
+/**
+ * How long between two requests though events come, in milliseconds. A page that
+ * is open all day keeps its session by them, and would notice a lost event.
+ */
+const liveInterval = 600_000
+
 /** After this time a page that is looked at again asks for news, in milliseconds. */
 const stale = 60_000
 
 /**
  * Keeps the figures of one dashboard true: by the server's events, and by requests
- * at the start, after each subscription, when the range changes and while no
- * events come. It does nothing before start. subscribe and getState fit React's
+ * at the start, after each subscription, when the range changes, while no events
+ * come, and every ten minutes though they do. It does nothing before start. subscribe and getState fit React's
  * useSyncExternalStore.
  */
 export class DashboardConnection {
@@ -286,7 +292,7 @@ class Fetches extends Rounds {
     pollInterval: number,
     private readonly hooks: { fetch(): Promise<void>; changed(): void; live(): boolean },
   ) {
-    super(http, pollInterval, hooks)
+    super(http, pollInterval, hooks, liveInterval)
   }
 
   protected round(): Promise<void> {
