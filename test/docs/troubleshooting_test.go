@@ -68,6 +68,7 @@ func TestTroubleshooting_QuotesWhatTheServerSays(t *testing.T) {
 	signingIn(t, hears)
 	sendingEvents(t, hears)
 	databaseAway(t, hears)
+	refusingWebhooks(t, hears)
 	hears("slow reader", sentenceOf(t, "internal/socket/*.go", "this connection reads too slowly"))
 	for i, q := range quoted {
 		if !said[i] {
