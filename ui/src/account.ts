@@ -1,10 +1,11 @@
 import { byId } from './dom'
-import { signOut, whoAmI } from './people'
+import { signOut, type User, whoAmI } from './people'
 import { Refusal } from './request'
 
 const box = byId('account', HTMLElement)
 const who = byId('account-name', HTMLElement)
 const enter = byId('account-enter', HTMLAnchorElement)
+const bell = byId('account-bell', HTMLElement)
 const leave = byId('account-leave', HTMLButtonElement)
 
 /** Keeps the header true: who is signed in, with a way out, or a way in. */
@@ -35,6 +36,7 @@ async function look(): Promise<void> {
     guest()
     return
   }
+  ring(user)
   who.textContent = user.name || user.email
   who.title = user.email
   who.hidden = leave.hidden = false
@@ -42,7 +44,30 @@ async function look(): Promise<void> {
   box.classList.remove('unsettled')
 }
 
+/** Whose bell is there, and what takes it away. */
+let bellOf = ''
+let takeAway: Promise<() => void> | undefined
+
+/** Loads the bell, which only those who are signed in need. */
+function ring(user: User): void {
+  if (user.id === bellOf) return
+  silence()
+  bellOf = user.id
+  takeAway = import('./app/island').then(({ mountBell }) => mountBell(bell, user))
+  // The page does without it.
+  takeAway.catch(() => {
+    bellOf = ''
+  })
+}
+
+function silence(): void {
+  bellOf = ''
+  takeAway?.then(end => end()).catch(() => {})
+  takeAway = undefined
+}
+
 function guest(): void {
+  silence()
   who.hidden = leave.hidden = true
   enter.hidden = false
   box.classList.remove('unsettled')

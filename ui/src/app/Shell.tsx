@@ -1,18 +1,15 @@
-import {
-  NotificationBell,
-  NotificationProvider,
-  NotificationToasts,
-  useNotificationManager,
-} from 'belfry-client/react'
+import { useQueryClient } from '@tanstack/react-query'
+import { useNotifications } from 'belfry-client/react'
 import type Pusher from 'pusher-js'
-import { type ReactNode, useState } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { Link, useLocation, useRoute } from 'wouter'
-import { base } from '../base'
 import type { User } from '../people'
 import { ConnectionProvider, useConnection, useConnectionState } from './connection'
 import { useHref } from './href'
 import { Brand } from './kit/Brand'
-import { wordsOf } from './kit/States'
+import { Failed, Loading, wordsOf } from './kit/States'
+import { listKey } from './notifications/listKey'
+import { OwnBell } from './OwnBell'
 import { hasRole, useSession } from './session'
 
 /** The frame of every page: where one is, where one can go, who one is, the bell. */
@@ -25,48 +22,47 @@ export function Shell(props: { children: ReactNode }): ReactNode {
 }
 
 function Framed(props: { children: ReactNode }): ReactNode {
-  const { user } = useSession()
+  const { user, problem, refresh } = useSession()
   const pusher = useConnection()
-  if (user && pusher) {
+  if (!user) return <Frame>{props.children}</Frame>
+  if (pusher) {
     return (
       <WithBell key={user.id} user={user} pusher={pusher}>
         {props.children}
       </WithBell>
     )
   }
-  return <Frame>{props.children}</Frame>
+  return <Frame>{problem ? <Failed problem={problem} again={refresh} /> : <Loading />}</Frame>
 }
 
 /** The frame with the notifications of who is signed in, for all pages at once. */
 function WithBell(props: { user: User; pusher: Pusher; children: ReactNode }): ReactNode {
   const [, navigate] = useLocation()
-  const manager = useNotificationManager({
-    pusher: props.pusher,
-    userId: props.user.id,
-    baseUrl: base.slice(0, -1),
-  })
   return (
-    <NotificationProvider manager={manager}>
-      <Frame
-        bell={
-          <NotificationBell
-            footer={
-              <Link
-                href="~/notifications"
-                className="belfry-all"
-                onClick={() => navigate('/notifications')}
-              >
-                All notifications
-              </Link>
-            }
-          />
-        }
-      >
-        {props.children}
-      </Frame>
-      <NotificationToasts />
-    </NotificationProvider>
+    <OwnBell userId={props.user.id} pusher={props.pusher} goTo={address => navigate(`/${address}`)}>
+      {bell => (
+        <>
+          <Upkeep />
+          <Frame bell={bell}>{props.children}</Frame>
+        </>
+      )}
+    </OwnBell>
   )
+}
+
+/** Ends what is kept of a manager with it, and notices that a session has ended. */
+function Upkeep(): ReactNode {
+  const { manager, connection } = useNotifications()
+  const { refresh } = useSession()
+  const queries = useQueryClient()
+  const ended = connection === 'unauthorized'
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each manager
+  useEffect(() => () => queries.removeQueries({ queryKey: [listKey] }), [queries, manager])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once each time
+  useEffect(() => {
+    if (ended) refresh()
+  }, [ended])
+  return null
 }
 
 function Frame(props: { bell?: ReactNode; children: ReactNode }): ReactNode {

@@ -49,7 +49,8 @@ export function useConnectionState(): string {
   return state
 }
 
-function connect(start: Start): Pusher {
+/** Connects to the server that served the page. */
+export function connect(start: Start): Pusher {
   return new Pusher(start.app.key, {
     cluster: 'mt1', // unused, since a host is given, but required
     wsHost: start.host,

@@ -7,7 +7,7 @@ import { loadStart, type Start } from '../start'
 export interface Session {
   /** undefined while it is not known, null for nobody. */
   readonly user: User | null | undefined
-  /** Why it is not known who is signed in, when the server did not say. */
+  /** Why it is not known who is signed in, or where to, when the server did not say. */
   readonly problem: Error | null
   /** What the server says of itself, undefined until it has. */
   readonly start: Start | undefined
@@ -45,9 +45,12 @@ export function SessionProvider(props: { children: ReactNode }): ReactNode {
   const session = useMemo<Session>(
     () => ({
       user: user.data,
-      problem: user.data === undefined ? user.error : null,
+      problem: user.data === undefined ? user.error : start.data === undefined ? start.error : null,
       start: start.data,
-      refresh: () => void queries.invalidateQueries({ queryKey: userKey }),
+      refresh: () => {
+        void queries.invalidateQueries({ queryKey: userKey })
+        if (start.data === undefined) void queries.refetchQueries({ queryKey: ['start'] })
+      },
       leave: async () => {
         await signOut()
         queries.setQueryData(userKey, null)
@@ -56,7 +59,7 @@ export function SessionProvider(props: { children: ReactNode }): ReactNode {
         })
       },
     }),
-    [queries, user.data, user.error, start.data],
+    [queries, user.data, user.error, start.data, start.error],
   )
   return <Context.Provider value={session}>{props.children}</Context.Provider>
 }
