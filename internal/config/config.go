@@ -83,8 +83,9 @@ type Config struct {
 	Push WebPush `yaml:"push"`
 	// Sessions of people who sign in here.
 	Session SignIn `yaml:"session"`
-	// Live dashboards.
-	Dashboards Section `yaml:"dashboards" live:"true" later:"dashboards" example:"[]"`
+	// Live dashboards: figures read from databases, computed anew and broadcast
+	// when a signed webhook tells of a change.
+	Dashboards []Dashboard `yaml:"dashboards" live:"true"`
 	// The queues that events may name, in the order of their importance: a job
 	// of a later one starts only when none of an earlier one waits. `default`
 	// and `notifications` are always there, last where the list leaves them out.

@@ -59,8 +59,13 @@ func (w *lister) walk(fields []field, v reflect.Value, path, shown string, live 
 			for j := range value.Len() {
 				elem := value.Index(j)
 				label := strconv.Itoa(j)
-				if app, ok := elem.Addr().Interface().(*App); ok {
-					label = app.ID
+				switch elem := elem.Addr().Interface().(type) {
+				case *App:
+					label = elem.ID
+				case *Dashboard:
+					label = elem.Name
+				case *Figure:
+					label = elem.Name
 				}
 				w.walk(f.below, elem, fmt.Sprintf("%s[%d]", at, j), name+"["+label+"]", live || f.live)
 			}
@@ -100,7 +105,7 @@ func (f *field) conceal(raw string, v reflect.Value) string {
 		return "(set)"
 	case f.secret:
 		return mask
-	case f.kind == "url" || f.kind == "redis" || f.kind == "database":
+	case f.kind == "url" || f.kind == "redis" || f.kind == "database" || f.kind == "database-own":
 		return maskURL(raw)
 	}
 	return raw

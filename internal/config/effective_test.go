@@ -22,7 +22,8 @@ pusher: {app_id: 2, app_key: k3, app_secret: zz-secret-8}
 database_url: postgres://u:zz-secret-9@h/db?sslmode=disable
 redis: {url: "redis://:zz-secret-10@h:6379/0", password: zz-secret-11}
 webhook_shared_secret: zz-secret-12,zz-secret-13
-dashboards: [zz-secret-14]
+dashboards: [{name: d, database: "postgres://u:zz-secret-14@h/db"}]
+cluster: [zz-secret-16]
 url: https://zz-secret-15@h.test
 `
 
@@ -42,7 +43,8 @@ func TestEffectiveMasksSecrets(t *testing.T) {
 		"database_url":                     "postgres://u:********@h/db?********",
 		"redis.password":                   "********",
 		"url":                              "https://********@h.test",
-		"dashboards":                       "(set)",
+		"dashboards[d].database":           "postgres://u:********@h/db",
+		"cluster":                          "(set)",
 		"apps[1].cache_ttl":                "30m",
 		"apps[1].limits.connections":       "unlimited",
 		"apps[1].limits.event_data":        "10KB",
@@ -78,7 +80,7 @@ apps:
   - {id: 3, key: c, secret: s, webhooks: [{url: "https://h.test"}]}
 log: {level: info}
 channels: [{name: a, allow: one}]
-dashboards: [one]
+dashboards: [{name: d, database: belfry, title: one}]
 `)
 	new := load(t, `log: {level: debug}
 listen: ":1"
@@ -87,7 +89,7 @@ apps:
   - {id: 3, key: c, secret: s}
   - {id: 1, key: a, secret: new-s, limits: {connections: unlimited}}
 channels: [{name: a, allow: two}]
-dashboards: [two]
+dashboards: [{name: d, database: belfry, title: two}]
 `)
 	want := []config.Change{
 		{Key: "apps[2]", Old: "present"},
@@ -97,7 +99,7 @@ dashboards: [two]
 		{Key: "apps[1].limits.connections", Old: "5", New: "unlimited"},
 		{Key: "apps[3].webhooks[0].url", Old: "https://h.test"},
 		{Key: "channels[0].allow", Old: "one", New: "two"},
-		{Key: "dashboards", Old: "(set)", New: "(set) (changed)"},
+		{Key: "dashboards[d].title", Old: "one", New: "two"},
 	}
 	got := config.Diff(old, new)
 	got = slices.DeleteFunc(got, func(c config.Change) bool {

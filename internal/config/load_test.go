@@ -278,7 +278,6 @@ func TestPortSetByKubernetesIsIgnored(t *testing.T) {
 func TestLaterSectionsAreKnownAndWarnedOf(t *testing.T) {
 	c := load(t, `channels:
   - {name: "user.{userId}", allow: "user.id == userId"}
-dashboards: {any: [thing]}
 cluster: {driver: redis}
 queue_connection: sync
 `, "BELFRY_LISTN=:1", "BELFRY_SERVICE_HOST=10.0.0.1", "QUEUE_CONNECTION=sync", "BELFRY_CORS_ORIGINS=https://a.test")
@@ -286,8 +285,7 @@ queue_connection: sync
 		t.Error("sections are not kept")
 	}
 	want := []string{
-		"belfry.yaml:3: dashboards is read but not used yet: it is for dashboards, which this version does not have",
-		"belfry.yaml:4: cluster is read but not used yet: it is for the cluster, which this version does not have",
+		"belfry.yaml:3: cluster is read but not used yet: it is for the cluster, which this version does not have",
 		"the variable BELFRY_LISTN is not a setting; did you mean BELFRY_LISTEN?",
 	}
 	if got := c.Warnings(); !slices.Equal(got, want) {

@@ -118,7 +118,7 @@ func TestDefaultsOfLimits(t *testing.T) {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	docs := map[string]string{}
-	for _, name := range []string{"config.go", "app.go", "channels.go", "identity.go", "push.go", "queues.go"} {
+	for _, name := range []string{"config.go", "app.go", "channels.go", "dashboards.go", "identity.go", "push.go", "queues.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -197,7 +197,7 @@ The server refuses to start with a secret from public examples, or one equal to 
 
 ## Reload
 
-A reload (SIGHUP, ` + "`belfry config reload`" + `) takes up changes of ` + "`apps`" + `, of the default app's credentials and of ` + "`channels`" + ` without dropping a connection. The rest needs a restart. A file with faults changes nothing.
+A reload (SIGHUP, ` + "`belfry config reload`" + `) takes up changes of ` + "`apps`" + `, of the default app's credentials, of ` + "`channels`, `dashboards` and `webhook_shared_secret`" + ` without dropping a connection. The rest needs a restart. A file with faults changes nothing.
 `
 
 func (w *writer) reference() {

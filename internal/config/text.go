@@ -47,6 +47,11 @@ func (f *field) text(s, shown string) (string, error) {
 		return s, checkURL(s, "the value", "redis", "rediss", "unix")
 	case "database":
 		return s, checkURL(s, "the value", "sqlite", "postgres", "postgresql")
+	case "database-own":
+		if s == "belfry" {
+			return s, nil
+		}
+		return s, checkURL(s, "the value", "sqlite", "postgres", "postgresql")
 	case "app-id", "app-key":
 		return s, checkName(s, f.kind == "app-key", shown)
 	case "domain":
