@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/belfryhq/belfry"
@@ -44,6 +45,10 @@ func (cfg IngestConfig) post(w http.ResponseWriter, r *http.Request) {
 	// A body that never ends costs its sender a connection, not the server one.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // in a test there is none to set
 	body, err := io.ReadAll(io.LimitReader(r.Body, webhook.MaxBody+1))
+	if errors.Is(err, os.ErrDeadlineExceeded) { // a sender tries again after this one
+		writeJSON(w, http.StatusRequestTimeout, gate.Problem{Error: "the body did not arrive within " + bodyTime.String() + ": send it again", Code: "timeout"})
+		return
+	}
 	if err != nil {
 		writeJSON(w, http.StatusBadRequest, gate.Problem{Error: "the body could not be read to its end", Code: belfry.CodeInvalid})
 		return

@@ -7,6 +7,7 @@ func IngestDescribed() Described {
 		"400": "The body is not a JSON object, or names a range that there is not; then the sentence lists them.",
 		"403": "The signature is missing (signature_missing), wrong (signature_wrong) or of another time (signature_old), or the webhook-id was used with another body (replayed).",
 		"404": "There is no such dashboard.",
+		"408": "The body did not arrive within ten seconds.",
 		"413": "The body is over 64 KB.",
 		"429": "Too many calls from this address were refused; Retry-After says when to try again.",
 		"500": "The server has no secret to check with (no_secret).",

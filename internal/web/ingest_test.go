@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -92,19 +92,21 @@ func TestIngest_AnswersWithWhatBecameOfACall(t *testing.T) {
 	}
 }
 
-// A body that ends early is no call.
-func TestIngest_RefusesACutBody(t *testing.T) {
+// A body that ends early, or is late, is no call.
+func TestIngest_RefusesABodyThatDoesNotCome(t *testing.T) {
 	door := web.NewIngest(web.IngestConfig{Take: func(context.Context, ingest.Received) (ingest.Result, error) {
 		t.Error("taken")
 		return ingest.Result{}, nil
 	}})
-	w := httptest.NewRecorder()
-	door.ServeHTTP(w, httptest.NewRequest("POST", web.IngestPath, io.MultiReader(bytes.NewReader([]byte("{")), broken{})))
-	if w.Code != 400 || !strings.Contains(w.Body.String(), "to its end") {
-		t.Errorf("%d %s", w.Code, w.Body)
+	for status, fault := range map[int]error{400: io.ErrUnexpectedEOF, 408: os.ErrDeadlineExceeded} {
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, httptest.NewRequest("POST", web.IngestPath, io.MultiReader(strings.NewReader("{"), broken{fault})))
+		if w.Code != status || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%v: %d %s", fault, w.Code, w.Body)
+		}
 	}
 }
 
-type broken struct{}
+type broken struct{ err error }
 
-func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+func (b broken) Read([]byte) (int, error) { return 0, b.err }
