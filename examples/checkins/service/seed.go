@@ -25,6 +25,11 @@ func Reasons() []string { return append([]string{}, reasons...) }
 // Forms are those that made-up downloads are of.
 func Forms() []string { return append([]string{}, forms...) }
 
+// Name makes up a student's name.
+func Name(r *rand.Rand) string {
+	return firstNames[r.IntN(len(firstNames))] + " " + lastNames[r.IntN(len(lastNames))]
+}
+
 // Seed fills the database with made-up students and three months of their
 // check-ins, alerts, sentiments and downloads up to now, in one transaction. A
 // database with any student in it stays as it is.
