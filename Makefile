@@ -1,4 +1,4 @@
-# make run    build everything and run the server with an app of its own
+# make run    build everything and run the demo: a server with sample people and a moving dashboard
 # make test   install what the tests need and run all of them
 # make lint   formatting, vet, static checks, types
 # make build  bin/belfry
@@ -17,7 +17,7 @@ NPM   := npm --no-audit --no-fund --loglevel=error
 .PHONY: run build dist test lint fuzz go-test client-test deps generate clean
 
 run: build
-	bin/belfry serve --listen $(ADDRESS) --show-secret
+	bin/belfry demo --listen $(ADDRESS)
 
 build: ui/dist/index.html
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/belfry ./cmd/belfry
