@@ -147,8 +147,15 @@ func (b *board) compute(f *figure, rangeName string, w Window, away *atomic.Poin
 	if gone := away.Load(); gone != nil {
 		return outcome{failure: gone}
 	}
+	read := maxBytes
+	if f.Kind == KindSeries {
+		read = maxSeries
+	}
 	t, err := b.source.Read(b.ctx, store.Question{SQL: s.text, Args: s.arguments(w, b.plan.Timezone, rangeName, dialect),
-		Timeout: b.plan.Timeout, Rows: b.plan.Rows, Bytes: maxBytes})
+		Timeout: b.plan.Timeout, Rows: b.plan.Rows, Bytes: read})
+	if code := belfry.CodeOf(err); err == nil || code == belfry.CodeUnavailable && b.ctx.Err() == nil {
+		b.source.reached(b.d.log, err)
+	}
 	if err == nil {
 		value, err := f.value(t, b.plan, w)
 		if err == nil && len(value) > 2*maxBytes {
@@ -196,7 +203,7 @@ func (b *board) settle(f *figure, rangeName string, o *outcome, now time.Time) {
 		b.kept[key] = k
 	}
 	if o.failure == nil {
-		if k.failure != nil {
+		if k.failure != nil && k.failure.kind != FailedUnreachable {
 			b.d.log.Info("a figure is computed again", "dashboard", b.plan.Name, "figure", f.Name, "range", rangeName)
 		}
 		if o.previous == nil {
@@ -211,9 +218,11 @@ func (b *board) settle(f *figure, rangeName string, o *outcome, now time.Time) {
 	}
 	b.count.failures.Add(1)
 	if k.failure == nil || k.failure.kind != o.failure.kind {
-		b.d.log.Warn("a figure cannot be computed and keeps its last value", "dashboard", b.plan.Name, "figure", f.Name, "range", rangeName,
-			"kind", o.failure.kind, "database", b.source.String(), "reason", cut(o.failure.reason, 1000))
 		k.since = now
+		if o.failure.kind != FailedUnreachable { // of that the source has told
+			b.d.log.Warn("a figure cannot be computed and keeps its last value", "dashboard", b.plan.Name, "figure", f.Name, "range", rangeName,
+				"kind", o.failure.kind, "database", b.source.String(), "reason", cut(o.failure.reason, 1000))
+		}
 	}
 	k.failure = o.failure
 	o.known, o.value, o.previous, o.asOf = k.known, k.value, k.previous, k.asOf

@@ -13,8 +13,12 @@ import (
 	"github.com/belfryhq/belfry/internal/store"
 )
 
-// maxBytes bounds what one figure may give.
-const maxBytes = 256 << 10
+// maxBytes bounds what one figure may give, maxSeries what is read for a series,
+// most of which is summed up.
+const (
+	maxBytes  = 256 << 10
+	maxSeries = 4 << 20
+)
 
 // value gives a figure's answer as the JSON that pages get. An error says what
 // the answer should look like.
