@@ -45,7 +45,7 @@ export function RowsFigure(props: {
                 return (
                   <tr key={key} data-changed={fresh.has(key) || undefined}>
                     {shown.map(name => (
-                      <td key={name}>
+                      <td key={name} data-label={headingOf(name)}>
                         <Cell name={name} value={row[name]} />
                       </td>
                     ))}

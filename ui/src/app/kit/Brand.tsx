@@ -3,7 +3,11 @@ import type { ReactNode } from 'react'
 /** The sign of the house, a link to the start page. */
 export function Brand(props: { href: string; version?: string | undefined }): ReactNode {
   return (
-    <a className="brand" href={props.href} aria-label="Belfry, start page">
+    <a
+      className="brand"
+      href={props.href}
+      aria-label={`Belfry${props.version ? ` ${props.version}` : ''}, start page`}
+    >
       <svg className="bell" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
         <path
           className="bell-body"

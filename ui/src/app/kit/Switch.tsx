@@ -23,7 +23,11 @@ export function Switch(props: {
         />
         <span>{props.label}</span>
       </label>
-      {props.note && <p className="switch-note" id={note}>{props.note}</p>}
+      {props.note && (
+        <p className="switch-note" id={note}>
+          {props.note}
+        </p>
+      )}
     </div>
   )
 }

@@ -32,7 +32,7 @@ export function dataOf(spec: ChartSpec, shown: readonly ColouredSeries[]): uPlot
   const stacked = shown.map(({ values }) =>
     values.map((value, n) => {
       sums[n] = (sums[n] ?? 0) + (value ?? 0)
-      return sums[n]
+      return sums[n] || null // nothing has no edge either
     }),
   )
   // The highest is drawn first, and the lower ones over it.
