@@ -1,105 +1,111 @@
 package service_test
 
 import (
-	"database/sql"
+	"context"
+	"encoding/json"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
-	"github.com/jackc/pgx/v5"
-
 	"github.com/belfryhq/belfry/examples"
+	"github.com/belfryhq/belfry/internal/config"
+	"github.com/belfryhq/belfry/internal/dashboard"
 )
 
-// dashboard computes the figures of the example's belfry.yaml.
-type dashboard struct {
-	db      *sql.DB
-	sqlite  bool
-	zone    *time.Location
-	figures []figure
-}
-
-type figure struct{ Name, Kind, SQL string }
-
-func dashboardOf(t *testing.T, s *site, zone string) dashboard {
+// dashboardOf compiles the example's belfry.yaml for a service's database, as
+// the server would.
+func dashboardOf(t *testing.T, s *site, zone string) *dashboard.Set {
 	t.Helper()
-	var file struct {
-		Dashboards []struct{ Figures []figure }
-	}
-	if err := yaml.Unmarshal(examples.CheckinsConfig, &file); err != nil {
+	file := filepath.Join(t.TempDir(), "belfry.yaml")
+	if err := os.WriteFile(file, examples.CheckinsConfig, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	location, err := time.LoadLocation(zone)
+	database := s.database
+	if database == "" {
+		database = "sqlite://" + filepath.ToSlash(filepath.Join(s.dir, "checkins.db"))
+	}
+	cfg, err := config.Load(config.Options{File: file, Dir: t.TempDir(), Environ: []string{"CHECKINS_DATABASE_URL=" + database, "CHECKINS_TIMEZONE=" + zone}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := dashboard{sqlite: s.database == "", zone: location, figures: file.Dashboards[0].Figures}
-	driver, name := "pgx", s.database
-	if d.sqlite {
-		driver, name = "sqlite", "file:"+s.dir+"/checkins.db?mode=ro"
+	if len(cfg.Dashboards) != 1 || cfg.Dashboards[0].Name != dashboard.Default {
+		t.Fatalf("dashboards %+v", cfg.Dashboards)
 	}
-	if d.db, err = sql.Open(driver, name); err != nil {
+	d := cfg.Dashboards[0]
+	spec := dashboard.Spec{Name: d.Name, Title: d.Title, Database: d.Database, Timezone: d.Timezone, WeekStarts: d.WeekStarts, Range: d.Range, Rows: d.Rows,
+		Timeout: patience} // the machine may be busy
+	for _, f := range d.Figures {
+		spec.Figures = append(spec.Figures, dashboard.FigureSpec{Name: f.Name, Title: f.Title, Kind: f.Kind, Better: f.Better, Compare: f.Compare, Personal: f.Personal, Bucket: f.Bucket, SQL: f.SQL})
+	}
+	set, err := dashboard.Compile([]dashboard.Spec{spec})
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.db.Close() })
-	return d
+	return set
 }
 
-// current gives numbers as float64, rows as lines, series by day and name.
-func (d dashboard) current(t *testing.T, _ string, _, start, end time.Time) map[string]any {
+// look opens the dashboard at a moment, for do.
+func look(t *testing.T, set *dashboard.Set, now time.Time, do func(d *dashboard.Dashboards)) {
 	t.Helper()
-	all := map[string]any{}
-	for _, f := range d.figures {
-		args := []any{pgx.NamedArgs{"start": start, "end": end}}
-		if d.sqlite {
-			const layout = "2006-01-02T15:04:05.000Z"
-			args = []any{sql.Named("start", start.UTC().Format(layout)), sql.Named("end", end.UTC().Format(layout))}
-		}
-		rows, err := d.db.QueryContext(t.Context(), f.SQL, args...)
-		if err != nil {
-			t.Fatalf("%s: %v", f.Name, err)
-		}
-		if all[f.Name], err = d.read(f.Kind, rows); err != nil {
-			t.Fatalf("%s: %v", f.Name, err)
-		}
+	d, err := dashboard.New(dashboard.Config{
+		Set: set, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
+		Publish: func(context.Context, string, string, json.RawMessage, string) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return all
+	do(d)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
-func (d dashboard) read(kind string, rows *sql.Rows) (any, error) {
-	defer rows.Close()
-	var number float64
-	var lines []string
-	days := map[string]float64{}
-	for rows.Next() {
-		var id int
-		var at any
-		var words [4]string
-		var value float64
-		var err error
-		switch kind {
-		case "number":
-			err = rows.Scan(&number)
-		case "rows":
-			err = rows.Scan(&id, &words[0], &words[1], &words[2], &words[3], &at)
-		case "series":
-			err = rows.Scan(&at, &words[0], &value)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if kind == "number" {
-			continue
-		}
-		moment, is := at.(time.Time)
-		if !is {
-			if moment, err = time.Parse(time.RFC3339, fmt.Sprint(at)); err != nil {
-				return nil, err
-			}
-		}
-		lines = append(lines, fmt.Sprint(id, words[0], words[1:], moment.UnixMilli()))
-		days[moment.In(d.zone).Format(time.DateOnly)+" "+words[0]] += value
+// current gives a range's figures: numbers as float64, rows as lines, series by
+// day and name; and the numbers of the range before.
+func current(t *testing.T, d *dashboard.Dashboards, rangeName string) (stats, previous map[string]any) {
+	t.Helper()
+	v, err := d.Current(t.Context(), "", rangeName)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return map[string]any{"number": number, "rows": lines, "series": days}[kind], rows.Err()
+	if len(v.Meta) > 0 {
+		t.Fatalf("figures failed: %+v", d.Stats())
+	}
+	var all struct {
+		StudentsMonitored float64 `json:"students_monitored"`
+		CheckIns          float64 `json:"this_week_checkins"`
+		OpenAppointments  float64 `json:"open_appointments"`
+		HighRiskFlags     float64 `json:"high_risk_flags"`
+		RecentAlerts      []struct {
+			ID                             int
+			Name, Severity, Status, Reason string
+			Created                        time.Time `json:"created_at"`
+		} `json:"recent_alerts"`
+		ByMood []struct {
+			Time, Series string
+			Value        float64
+		} `json:"checkins_by_mood"`
+	}
+	if err := json.Unmarshal(v.Stats, &all); err != nil {
+		t.Fatalf("%v in %s", err, v.Stats)
+	}
+	lines, days := []string(nil), map[string]float64{}
+	for _, a := range all.RecentAlerts {
+		lines = append(lines, fmt.Sprint(a.ID, a.Name, [3]string{a.Severity, a.Status, a.Reason}, a.Created.UnixMilli()))
+	}
+	for _, p := range all.ByMood {
+		days[p.Time[:len(time.DateOnly)]+" "+p.Series] += p.Value // the day of the dashboard's zone
+	}
+	text, err := json.Marshal(v.Previous)
+	if err == nil {
+		err = json.Unmarshal(text, &previous)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]any{"students_monitored": all.StudentsMonitored, "this_week_checkins": all.CheckIns, "open_appointments": all.OpenAppointments,
+		"high_risk_flags": all.HighRiskFlags, "recent_alerts": lines, "checkins_by_mood": days}, previous
 }

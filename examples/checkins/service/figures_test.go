@@ -3,7 +3,6 @@ package service_test
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/belfryhq/belfry/examples/checkins/service"
+	"github.com/belfryhq/belfry/internal/dashboard"
 	"github.com/belfryhq/belfry/test/services"
 )
 
@@ -165,22 +165,32 @@ func (m *model) disturb() {
 }
 
 // compare asks the dashboard at many moments and for each range.
-func (m *model) compare(d dashboard, in *time.Location) {
+func (m *model) compare(set *dashboard.Set, in *time.Location) {
 	m.t.Helper()
 	for range 6 {
 		now := pick(m.rand, edges(in)).Add(time.Duration(m.rand.IntN(3)-1) * time.Millisecond)
-		for name, of := range ranges {
-			start, end := of(dayOf(now, in), in)
-			got, want := d.current(m.t, name, now, start, end), m.figures(start, end, in)
-			for _, figure := range slices.Sorted(maps.Keys(want)) {
-				if !reflect.DeepEqual(got[figure], want[figure]) {
-					m.t.Errorf("%s at %s, %s to %s: %s is\n%v, want\n%v", name, now, start, end, figure, got[figure], want[figure])
+		look(m.t, set, now, func(d *dashboard.Dashboards) {
+			for name, of := range ranges {
+				start, end := of(dayOf(now, in), in)
+				got, previous := current(m.t, d, name)
+				want := m.figures(start, end, in)
+				for figure := range want {
+					if !reflect.DeepEqual(got[figure], want[figure]) {
+						m.t.Errorf("%s at %s, %s to %s: %s is\n%v, want\n%v", name, now, start, end, figure, got[figure], want[figure])
+					}
+				}
+				start, end = before[name](dayOf(now, in), in)
+				want = m.figures(start, end, in)
+				for _, figure := range []string{"this_week_checkins", "open_appointments", "high_risk_flags"} {
+					if previous[figure] != want[figure] {
+						m.t.Errorf("%s at %s: %s of the range before is %v, want %v", name, now, figure, previous[figure], want[figure])
+					}
+				}
+				if len(previous) != 3 {
+					m.t.Errorf("previous %v", previous)
 				}
 			}
-			if len(got) != len(want) {
-				m.t.Errorf("figures %v", slices.Sorted(maps.Keys(got)))
-			}
-		}
+		})
 	}
 }
 
@@ -244,6 +254,22 @@ var ranges = map[string]func(today date, in *time.Location) (start, end time.Tim
 	},
 	"last_7_days":  func(d date, in *time.Location) (time.Time, time.Time) { return span(d.plus(-6), d.plus(1), in) },
 	"last_30_days": func(d date, in *time.Location) (time.Time, time.Time) { return span(d.plus(-29), d.plus(1), in) },
+}
+
+// before are the days that each range is compared with.
+var before = map[string]func(today date, in *time.Location) (start, end time.Time){
+	"today":     ranges["yesterday"],
+	"yesterday": func(d date, in *time.Location) (time.Time, time.Time) { return span(d.plus(-2), d.plus(-1), in) },
+	"this_week": ranges["last_week"],
+	"last_week": func(d date, in *time.Location) (time.Time, time.Time) {
+		return span(d.plus(-d.weekday()-14), d.plus(-d.weekday()-7), in)
+	},
+	"this_month": ranges["last_month"],
+	"last_month": func(d date, in *time.Location) (time.Time, time.Time) {
+		return span(date{d.year, d.month - 2, 1}, date{d.year, d.month - 1, 1}, in)
+	},
+	"last_7_days":  func(d date, in *time.Location) (time.Time, time.Time) { return span(d.plus(-13), d.plus(-6), in) },
+	"last_30_days": func(d date, in *time.Location) (time.Time, time.Time) { return span(d.plus(-59), d.plus(-29), in) },
 }
 
 // figures are the dashboard's, from the model's lists.
