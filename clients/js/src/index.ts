@@ -12,5 +12,14 @@ export {
   safeURL,
 } from './notification.js'
 export type { NotificationOptions, PusherClass } from './options.js'
+export {
+  disablePush,
+  enablePush,
+  type PushOptions,
+  type PushSource,
+  type PushState,
+  pushState,
+  renewPush,
+} from './push.js'
 export type { NotificationState } from './state.js'
 export type { Toast } from './toasts.js'

@@ -12,6 +12,7 @@ import type { NotificationState } from './state.js'
 import { Sync } from './sync.js'
 import { Tabs } from './tabs.js'
 import { Title } from './title.js'
+import { answer } from './worker.js'
 
 const events = ['notification.sent', 'notification.read', 'notification.expired']
 
@@ -41,6 +42,7 @@ export class NotificationManager {
   private missed: Notification[] = []
   private error: string | null = null
   private started = false
+  private endAnswers = () => {}
   private timers: Record<'gap' | 'expiry', ReturnType<typeof setTimeout> | undefined> = {
     gap: undefined,
     expiry: undefined,
@@ -94,6 +96,7 @@ export class NotificationManager {
   start(): void {
     if (this.started) return
     this.started = true
+    this.endAnswers = answer(id => this.shows(id))
     this.announcer.start()
     if (this.options.title !== false) this.pageTitle.start()
     this.link.start()
@@ -105,6 +108,7 @@ export class NotificationManager {
   destroy(): void {
     if (!this.started) return
     this.started = false
+    this.endAnswers()
     for (const timer of Object.values(this.timers)) clearTimeout(timer)
     this.sync.stop()
     this.link.stop()
@@ -218,6 +222,12 @@ export class NotificationManager {
       else this.heard(String(message.name), message.data)
     })
     this.link.listen(channel, events)
+  }
+
+  /** Whether this page shows to somebody what Web Push brings. */
+  private async shows(id: string): Promise<boolean> {
+    if (!this.book.get(id)) await this.sync.run()
+    return document.visibilityState === 'visible' && this.book.get(id) !== undefined
   }
 
   private heard(name: string, data: unknown): void {
