@@ -20,7 +20,7 @@ const patience = 5000
 /** One dashboard: its figures, and what can be said of them. */
 export function Board(props: { name: string }): ReactNode {
   const { name } = props
-  const { user } = useSession()
+  const { user, refresh } = useSession()
   const pusher = useConnection()
   const late = useLate(patience)
   const [search, setSearch] = useSearchParams()
@@ -34,6 +34,12 @@ export function Board(props: { name: string }): ReactNode {
   const { stats, info, error, loading } = board
   const title = info?.title || (name === 'default' ? 'Dashboard' : name)
   usePageTitle(title)
+
+  // Figures may be the first to notice that the session has ended.
+  const out = board.connection === 'unauthorized' && error?.status !== 403
+  useEffect(() => {
+    if (out) refresh()
+  }, [out, refresh])
 
   const setRange = (range: string): void => {
     board.setRange(range)
