@@ -27,7 +27,7 @@ export function SettingsDialog(props: { open: boolean; close: () => void }): Rea
         />
         <Outside />
         {props.open && <Closed />}
-        <section>
+        <section className="n-keys">
           <h3>Keys</h3>
           <p>
             Arrow keys go from one notification to the next. <kbd>Enter</kbd> opens it, <kbd>r</kbd>{' '}
