@@ -46,14 +46,19 @@ func (s *Server) newApplication() (err error) {
 		Enqueued:  func([]string) { s.bell.Ring() },
 		Online:    s.online,
 		Sent:      func(app string, took time.Duration) { s.ops.Delivered(app, took) },
+		Trace:     s.note,
 	})
 	if err != nil {
 		return err
 	}
+	s.trace = s.newTrace()
 	s.gate, err = gate.New(gate.Config{
 		Identity: s.backend.Identity, TrustedProxies: s.cfg.TrustedProxies, URL: s.cfg.URL, Origins: s.cfg.CORSOrigins, Logger: s.log,
 	})
 	if err != nil {
+		return errors.Join(err, s.backend.Close())
+	}
+	if err := s.newDashboards(); err != nil {
 		return errors.Join(err, s.backend.Close())
 	}
 	s.ingest = s.newIngest()
@@ -83,8 +88,9 @@ func (s *Server) pages() http.Handler {
 		Questions: s.gate.Limiter(cmp.Or(s.cfg.Authorization.PerMinute, 60)),
 		Events: s.gate.CORS(web.NewEvents(web.EventsConfig{
 			Gate: s.gate, Broadcast: s.backend.Broadcast, Apps: s.backend.EventApps, Kept: s.kept, Connection: cmp.Or(s.cfg.Backend.Queue, "database"),
-			MaxBody: s.maxEvent,
+			MaxBody: s.maxEvent, Find: s.trace.Find,
 		})),
+		Dashboards:    s.gate.CORS(web.NewDashboards(s.dashboardDoor())),
 		Ingest:        web.NewIngest(web.IngestConfig{Address: s.gate.Address, Take: s.ingest.Take}),
 		Notifications: s.gate.CORS(web.NewNotifications(web.NotificationsConfig{Gate: s.gate, Notify: s.backend.Notify})),
 	})
@@ -188,6 +194,7 @@ func (s *Server) runApplication(ctx context.Context) error {
 	parts.Go("people", b.Identity.Run)
 	parts.Go("audit log", s.authz.Load().Run)
 	parts.Go("rights", s.rights.Run)
+	parts.Go("trace", s.trace.Run)
 	parts.Go("queue", b.Queue.Run)
 	parts.Go("broadcaster", b.Broadcast.Run)
 	parts.Go("notifications", b.Notify.Run)

@@ -44,12 +44,17 @@ type Config struct {
 	// default ones. Authorization has the application decide instead.
 	Rules         *Rules
 	Authorization Authorization
+	// Dashboards are the live dashboards; nil means none.
+	Dashboards *Dashboards
 	// CORSOrigins are the origins of front ends on other hosts.
 	CORSOrigins []string
 	// NoWorkers leaves the embedded worker out; Concurrency is how many jobs it
 	// runs at once, default 16.
 	NoWorkers   bool
 	Concurrency int
+
+	// Trace says how much is remembered of events and connections.
+	Trace Trace
 
 	// TLS ends TLS in this process; nil serves plain TCP.
 	TLS *TLS
@@ -123,9 +128,10 @@ type Change = control.Change
 
 // Reloaded is what a reload brings.
 type Reloaded struct {
-	Apps      []*belfry.App
-	AppOrigin func(id string) string
-	Rules     *Rules // nil: the default ones
+	Apps       []*belfry.App
+	AppOrigin  func(id string) string
+	Rules      *Rules      // nil: the default ones
+	Dashboards *Dashboards // nil: none
 	// WebhookSecrets replace those of Config.
 	WebhookSecrets []string
 	Changes        []Change

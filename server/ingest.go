@@ -3,7 +3,6 @@ package server
 import (
 	"net/netip"
 
-	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/webhook"
@@ -18,7 +17,7 @@ func (s *Server) newIngest() *ingest.Ingest {
 	limiter := s.gate.Limiter(refusedWebhooks)
 	in := ingest.New(ingest.Config{
 		DB:         s.backend.DB,
-		Dashboards: noDashboards{},
+		Dashboards: s.dashboards,
 		Limit:      func(from netip.Addr) error { return limiter.Take(gate.Caller{Address: from}.Key()) },
 		Others:     s.appSecrets,
 		Logger:     s.log,
@@ -39,14 +38,3 @@ func (s *Server) appSecrets() (list []webhook.Other) {
 	}
 	return list
 }
-
-// noDashboards stands for dashboards where there are none.
-type noDashboards struct{}
-
-// Resolve implements ingest.Dashboards.
-func (noDashboards) Resolve(string, string) (string, string, error) {
-	return "", "", &belfry.Error{Code: belfry.CodeNotFound, Message: "there are no dashboards", Hint: "describe one in belfry.yaml, under dashboards"}
-}
-
-// Changed implements ingest.Dashboards.
-func (noDashboards) Changed(string, string, string) error { return nil }

@@ -142,7 +142,7 @@ func (s *Server) opsConfig() ops.Config {
 		Checks: []ops.Check{
 			{Name: "data_folder", Run: silent(s.checkDataFolder)}, {Name: "realtime", Run: silent(s.checkRealtime)},
 			{Name: "database", Run: silent(s.backend.DB.Check)}, {Name: "queue", Run: s.checkQueue}, {Name: "workers", Run: s.checkWorkers},
-			{Name: "broadcaster", Run: silent(s.checkBroadcaster)},
+			{Name: "broadcaster", Run: silent(s.checkBroadcaster)}, {Name: "dashboards", Run: s.dashboards.Check},
 		},
 		Hub:         s.hub.Stats,
 		Apps:        s.hub.Apps,

@@ -54,6 +54,7 @@ func (s *Server) applicationFigures() ops.Application {
 	return ops.Application{
 		Identity:  s.backend.Identity.Stats,
 		Ingest:    s.ingest.Stats,
+		Boards:    s.dashboards.Stats,
 		Broadcast: s.backend.Broadcast.Stats,
 		Push:      s.backend.Notify.PushStats,
 		Queues:    s.backend.Queue.Stats,

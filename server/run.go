@@ -24,7 +24,7 @@ func (s *Server) Listen() (err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.backend.Close())
+			err = errors.Join(err, s.dashboards.Close(), s.backend.Close())
 		}
 	}()
 	link, err := control.Listen(s.cfg.DataDir)
@@ -80,6 +80,7 @@ func (s *Server) Run(ctx context.Context) error {
 	parts.Go("webhooks", s.hooks.Run)
 	parts.Go("usage file", s.keepUsage)
 	parts.Go("received webhooks", s.ingest.Run)
+	parts.Go("dashboards", s.dashboards.Run)
 	parts.Go("application", s.runApplication)
 	doors := s.doors()
 	for _, d := range doors {
@@ -118,6 +119,9 @@ func (s *Server) stop(doors []*door) {
 	}
 	if err := s.stopWorkers(ctx); err != nil {
 		s.log.Warn("jobs under way did not finish in time and will be run again", "error", err)
+	}
+	if err := s.dashboards.Flush(ctx); err != nil {
+		s.log.Warn("the last change of a dashboard could not be broadcast in time", "error", err)
 	}
 	if err := s.hub.Drain(ctx, max(0, s.cfg.DrainWindow)); err != nil {
 		s.log.Warn("connections were cut: they did not close in time", "error", err)

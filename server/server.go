@@ -19,6 +19,7 @@ import (
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/certs"
 	"github.com/belfryhq/belfry/internal/control"
+	"github.com/belfryhq/belfry/internal/dashboard"
 	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/hook"
 	"github.com/belfryhq/belfry/internal/httpx"
@@ -26,6 +27,7 @@ import (
 	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/ops"
 	"github.com/belfryhq/belfry/internal/socket"
+	"github.com/belfryhq/belfry/internal/trace"
 	"github.com/belfryhq/belfry/internal/web"
 )
 
@@ -39,6 +41,7 @@ type Server struct {
 	socket socket.Engine
 	ops    *ops.Ops
 	looks  looks
+	trace  *trace.Trace
 	usage  usageFile
 	certs  *certs.Certificates // nil on plain TCP
 
@@ -54,6 +57,7 @@ type Server struct {
 	// The application side: people, rules, events, queues.
 	backend    *Backend
 	ingest     *ingest.Ingest
+	dashboards *dashboard.Dashboards
 	rights     *rights
 	gate       *gate.Gate
 	rules      atomic.Pointer[Rules]            // nil: the default ones
@@ -94,13 +98,16 @@ func New(cfg Config) (*Server, error) {
 		}
 	}
 	s.hooks = hook.New(hook.Config{
-		Logger:  s.log,
-		Client:  httpx.NewClient(httpx.Config{Allow: cfg.WebhookAllow}),
-		Observe: func(a hook.Attempt) { s.ops.Webhook(a.App, a.Error == "", a.Duration) },
+		Logger: s.log,
+		Client: httpx.NewClient(httpx.Config{Allow: cfg.WebhookAllow}),
+		Observe: func(a hook.Attempt) {
+			s.ops.Webhook(a.App, a.Error == "", a.Duration)
+			s.called(a)
+		},
 	})
 	s.hub = hub.New(hub.Config{
 		Seal:      socket.Seal,
-		Observers: []hub.Observer{webhooks{s.hooks}, newJournal(s.log)},
+		Observers: []hub.Observer{webhooks{s.hooks}, newJournal(s.log), tracer{s}},
 		Principal: s.principal,
 		Doubt:     func(user string) { s.rights.Doubt(user) },
 		Logger:    s.log,
@@ -287,6 +294,9 @@ func (s *Server) Reload(ctx context.Context) ([]Change, error) {
 	next, err := s.cfg.Settings.Reload(ctx)
 	if err == nil {
 		err = s.SetApps(next.Apps, next.AppOrigin)
+	}
+	if err == nil {
+		err = s.dashboards.Replace(next.Dashboards)
 	}
 	if err == nil {
 		s.setRules(next.Rules)

@@ -31,11 +31,12 @@ func channelRules(cfg *config.Config) (*authz.Rules, error) {
 }
 
 // acceptable judges settings that could be read by what only their use shows:
-// example secrets on a public address, and rules that do not compile.
+// example secrets on a public address, rules and dashboards that do not compile.
 func acceptable(cfg *config.Config) error {
 	var faults []config.Fault
-	_, err := channelRules(cfg)
-	for _, err := range []error{cfg.RefusesPublicExample(), err} {
+	_, rules := channelRules(cfg)
+	_, boards := liveDashboards(cfg)
+	for _, err := range []error{cfg.RefusesPublicExample(), rules, boards} {
 		found, ok := errors.AsType[*config.Error](err)
 		if err != nil && !ok {
 			return err

@@ -95,6 +95,9 @@ func (c *serve) open(options config.Options, noWorkers bool) (*config.Config, *s
 	if settings.Rules, err = channelRules(cfg); err != nil {
 		return nil, nil, nil, err
 	}
+	if settings.Dashboards, err = liveDashboards(cfg); err != nil {
+		return nil, nil, nil, err
+	}
 	settings.Settings = newLive(options, cfg)
 	settings.NoWorkers = noWorkers
 	settings.Version = c.Version

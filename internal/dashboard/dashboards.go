@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/belfryhq/belfry"
@@ -73,6 +74,17 @@ type Dashboards struct {
 type source struct {
 	Source
 	places chan struct{}
+	away   atomic.Bool // since the last use of it
+}
+
+// reached notes whether the database could be, and says so when that changes.
+func (s *source) reached(log *slog.Logger, err error) {
+	switch {
+	case err != nil && s.away.CompareAndSwap(false, true):
+		log.Warn("a dashboard's database cannot be reached; figures keep their last value", "database", s.String(), "error", err)
+	case err == nil && s.away.CompareAndSwap(true, false):
+		log.Info("a dashboard's database can be reached again", "database", s.String())
+	}
 }
 
 var errClosed = &belfry.Error{Code: belfry.CodeUnavailable, Message: "the server is stopping: no figures are computed"}
@@ -132,7 +144,7 @@ func (d *Dashboards) Replace(set *Set) error {
 			}
 			return &belfry.Error{Code: belfry.CodeInvalid, Message: "the database of the dashboard " + p.Name + " cannot be opened", Err: err}
 		}
-		sources[address] = &source{opened, make(chan struct{}, connections)}
+		sources[address] = &source{Source: opened, places: make(chan struct{}, connections)}
 	}
 	var order, gone []*board
 	for _, p := range set.list {
@@ -356,7 +368,17 @@ func (d *Dashboards) Check(ctx context.Context) (note string, err error) {
 	var all sync.WaitGroup
 	for i, s := range sources {
 		all.Go(func() {
-			if err := s.Check(ctx); err != nil {
+			select {
+			case s.places <- struct{}{}:
+				defer func() { <-s.places }()
+			default:
+				return // it is being read, and the figures tell how that goes
+			}
+			err := s.Check(ctx)
+			if ctx.Err() == nil {
+				s.reached(d.log, err)
+			}
+			if err != nil {
 				faults[i] = errors.New(s.String() + ": " + err.Error())
 			}
 		})

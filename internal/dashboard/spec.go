@@ -60,12 +60,14 @@ type Spec struct {
 type FigureSpec struct {
 	// Name is a lower-case letter and up to 63 of a-z, 0-9 and _. Title is for
 	// people; default: Name.
-	Name, Title string
+	Name  string
+	Title string
 	// Kind is one of the kinds; required.
 	Kind string
 	// Unit is shown after a number. Better says which way is good: up, down, or
 	// neither.
-	Unit, Better string
+	Unit   string
+	Better string
 	// Compare has a number computed for the range before, too.
 	Compare bool
 	// Personal figures name people and are left out of public dashboards.

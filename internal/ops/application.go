@@ -10,6 +10,7 @@ import (
 
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/broadcast"
+	"github.com/belfryhq/belfry/internal/dashboard"
 	"github.com/belfryhq/belfry/internal/identity"
 	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/notify"
@@ -21,6 +22,7 @@ import (
 type Application struct {
 	Identity  func() identity.Stats
 	Ingest    func() ingest.Stats
+	Boards    func() []dashboard.Stats
 	Authz     func() authz.Stats // an answer without counts is left out
 	Broadcast func() broadcast.Stats
 	Push      func() notify.PushStats // of this process
@@ -117,6 +119,13 @@ func (s sink) application(a Application, version string) {
 	}
 	if a.Authz != nil {
 		s.authz(a.Authz())
+	}
+	if a.Boards != nil {
+		for i, b := range a.Boards() {
+			if i < maxBoards {
+				s.board(b)
+			}
+		}
 	}
 	if a.Ingest != nil {
 		st := a.Ingest()

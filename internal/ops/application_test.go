@@ -10,6 +10,7 @@ import (
 
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/broadcast"
+	"github.com/belfryhq/belfry/internal/dashboard"
 	"github.com/belfryhq/belfry/internal/identity"
 	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/notify"
@@ -30,6 +31,10 @@ func application() ops.Application {
 		},
 		Ingest: func() ingest.Stats {
 			return ingest.Stats{Calls: map[string]uint64{"ok": 141, "signature_wrong": 142}, OldSecret: 143}
+		},
+		Boards: func() []dashboard.Stats {
+			return []dashboard.Stats{{Dashboard: "default", Changes: 150, Broadcasts: 152, Large: 1, Unsent: 153, Failures: 154, Computations: 7, Seconds: 9,
+				Bounds: []time.Duration{time.Millisecond, time.Second}, Buckets: []uint64{1, 3}, Figures: []dashboard.FigureStats{{Failing: "sql"}, {}}}}
 		},
 		Push: func() notify.PushStats {
 			return notify.PushStats{Sent: 144, Gone: 145, Failed: 146, Retried: 147}
@@ -127,6 +132,14 @@ func TestMetrics_GiveEveryFigureOfTheApplicationSide(t *testing.T) {
 		`belfry_webhooks_received_total{result="ok"} 141`,
 		`belfry_webhooks_received_total{result="signature_wrong"} 142`,
 		`belfry_webhooks_received_old_secret_total 143`,
+		`belfry_dashboard_changes_total{dashboard="default"} 150`,
+		`belfry_dashboard_broadcasts_total{dashboard="default",result="sent"} 151`,
+		`belfry_dashboard_broadcasts_total{dashboard="default",result="large"} 1`,
+		`belfry_dashboard_broadcasts_total{dashboard="default",result="failed"} 153`,
+		`belfry_dashboard_figure_failures_total{dashboard="default"} 154`,
+		`belfry_dashboard_figures_failing{dashboard="default"} 1`,
+		`belfry_dashboard_computation_seconds_bucket{dashboard="default",le="1"} 3`,
+		`belfry_dashboard_computation_seconds_count{dashboard="default"} 7`,
 		`belfry_webhook_request_seconds_bucket{app="1001",result="ok",le="0.025"} 1`,
 		`belfry_webhook_request_seconds_count{app="1001",result="failed"} 1`,
 		`belfry_event_delivery_seconds_bucket{app="1001",le="0.0025"} 1`,

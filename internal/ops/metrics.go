@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -81,7 +82,7 @@ func allMetrics() []*metric {
 		sockets, socketPending, socketIn, socketOut, socketPings, socketSlow, socketClosed, socketReject,
 		hookPending, hookResults, hookSeconds, hookRetried, hookDropped,
 		httpRequests, httpSeconds, certificateDays,
-	}, applicationMetrics()...)
+	}, slices.Concat(applicationMetrics(), boardMetrics())...)
 }
 
 // counted are the metrics that are counted here, not read from an engine.
@@ -114,6 +115,7 @@ Counters start at zero with the process. Besides these there are the usual ` + "
 | code | a WebSocket close code, or an HTTP status |
 | queue | a queue's name; "other" stands for those beyond the first hundred |
 | state | waiting, running, delayed (with those that wait for their next try), failed |
+| dashboard | a dashboard's name, of the first hundred |
 | driver | local, pusher, log, null |
 | result | of webhooks and key sets: ok, failed |
 | | of tries: done, retried (kept for another), failed (given up) |

@@ -12,12 +12,14 @@ import (
 	"testing"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/broadcast"
 	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/identity"
 	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/notify"
 	"github.com/belfryhq/belfry/internal/store"
+	"github.com/belfryhq/belfry/internal/trace"
 	"github.com/belfryhq/belfry/internal/web"
 )
 
@@ -72,12 +74,18 @@ func newSite(t *testing.T) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a, err := authz.New(authz.Config{Key: make([]byte, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	b := broadcast.New(broadcast.Config{Driver: &target{}, Apps: eventApps, Queue: &jobs{}})
 	in := ingest.New(ingest.Config{DB: db})
 	in.SetSecrets([]string{"a-secret-of-more-than-sixteen"})
 	return web.New(web.Config{
 		Ingest:  web.NewIngest(web.IngestConfig{Address: g.Address, Take: in.Take}),
 		Version: "1.2.3", Gate: g, Identity: people,
+		Dashboards: web.NewDashboards(web.DashboardsConfig{Gate: g, Dashboards: boards(t), App: boardsApp,
+			Authorizer: func() web.DashboardAuthorizer { return a }}),
 		Events:        web.NewEvents(web.EventsConfig{Gate: g, Broadcast: b, Apps: eventApps}),
 		Notifications: web.NewNotifications(web.NotificationsConfig{Gate: g, Notify: notify.New(notify.Config{DB: db})}),
 	})
@@ -174,7 +182,7 @@ func TestDescribedMembersAreRead(t *testing.T) {
 // The answers have the members that are described, and no others.
 func TestDescribedAnswersAreGiven(t *testing.T) {
 	schemas := describe(t).Components.Schemas
-	for name, v := range map[string]any{"Accepted": broadcast.Accepted{}, "Receipt": belfry.Receipt{}, "EventStep": broadcast.Step{}, "User": belfry.User{}, "Problem": gate.Problem{},
+	for name, v := range map[string]any{"Accepted": broadcast.Accepted{}, "Receipt": belfry.Receipt{}, "EventStep": trace.Step{}, "User": belfry.User{}, "Problem": gate.Problem{},
 		"DashboardChangeTaken": ingest.Result{}} {
 		var members []string
 		for f := range reflect.TypeOf(v).Fields() {
@@ -199,7 +207,7 @@ func TestDescribedAnswersAreGiven(t *testing.T) {
 			t.Errorf("the state has %s, which is not described", member)
 		}
 	}
-	for _, step := range []string{broadcast.StepAccepted, broadcast.StepQueued, broadcast.StepFailed, broadcast.StepSkipped, broadcast.StepSent} {
+	for _, step := range []string{trace.Accepted, trace.Queued, trace.Published, trace.Failed, trace.Retrying, trace.GaveUp, trace.Skipped, trace.Sent, trace.Webhook, trace.Refused} {
 		if !slices.Contains(schemas["EventStep"].Properties["what"].Enum, step) {
 			t.Errorf("step %s is not described", step)
 		}

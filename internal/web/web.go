@@ -37,6 +37,8 @@ type Config struct {
 	// Notifications is for receivers and managers of notifications; see
 	// NewNotifications.
 	Notifications http.Handler
+	// Dashboards gives the figures of dashboards; see NewDashboards.
+	Dashboards http.Handler
 	// Ingest takes signed webhooks; see NewIngest.
 	Ingest http.Handler
 }
@@ -94,6 +96,11 @@ func New(cfg Config) http.Handler {
 		}
 		mux.Handle(pushKeyPath, cfg.Notifications)
 		mux.Handle(pushSubscriptionsPath, cfg.Notifications)
+	}
+	if cfg.Dashboards != nil {
+		parts = append(parts, DashboardsDescribed())
+		mux.Handle(DashboardsPath, cfg.Dashboards)
+		mux.Handle(DashboardCurrentPath, cfg.Dashboards)
 	}
 	if cfg.Ingest != nil {
 		parts = append(parts, IngestDescribed())
