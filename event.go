@@ -29,6 +29,8 @@ type Event struct {
 	Expires time.Time `json:"expires,omitzero"`
 	// Origin says who handed the event over, for people: "token 3 (orders)".
 	Origin string `json:"origin,omitempty"`
+	// Address is where that came from; may be empty.
+	Address string `json:"address,omitempty"`
 	// Accepted is when that was.
 	Accepted time.Time `json:"accepted,omitzero"`
 }

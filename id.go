@@ -18,3 +18,15 @@ func NewID(now time.Time) string {
 	rand.Read(b[6:]) // never fails
 	return idEncoding.EncodeToString(b[:])
 }
+
+// IDTime gives the time that NewID made an id at; false for what is no such id.
+func IDTime(id string) (time.Time, bool) {
+	if len(id) != 26 {
+		return time.Time{}, false
+	}
+	b, err := idEncoding.DecodeString(id)
+	if err != nil || len(b) != 16 {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(b[:8]) >> 16)).UTC(), true
+}

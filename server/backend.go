@@ -26,6 +26,7 @@ import (
 	"github.com/belfryhq/belfry/internal/queue/riverqueue"
 	"github.com/belfryhq/belfry/internal/queue/syncqueue"
 	"github.com/belfryhq/belfry/internal/store"
+	"github.com/belfryhq/belfry/internal/trace"
 	"github.com/belfryhq/belfry/pusher"
 )
 
@@ -140,6 +141,9 @@ type Links struct {
 	// Sent is told how long each event took that this process sent, from its
 	// acceptance. It must return at once.
 	Sent func(app string, took time.Duration)
+	// Trace is told of each step of an event in this process. It may be called
+	// concurrently and must return at once. Default: the broadcaster remembers.
+	Trace func(trace.Note)
 }
 
 // OpenBackend builds the application side. It opens the database but neither
@@ -179,7 +183,11 @@ func (b *Backend) open(links Links) (err error) {
 	for _, q := range b.cfg.Queues {
 		settings[q.Name] = q.Settings
 	}
-	b.Queue = queue.New(queue.Config{DB: b.DB, Driver: b.jobs, Settings: settings, Version: b.cfg.Version, Logger: b.log, Enqueued: links.Enqueued})
+	jobs := queue.Config{DB: b.DB, Driver: b.jobs, Settings: settings, Version: b.cfg.Version, Logger: b.log, Enqueued: links.Enqueued}
+	if links.Trace != nil {
+		jobs.Settled = noteSettlement(links.Trace)
+	}
+	b.Queue = queue.New(jobs)
 	apps := links.App
 	if apps == nil {
 		apps = b.Apps.App
@@ -189,7 +197,11 @@ func (b *Backend) open(links Links) (err error) {
 		return err
 	}
 	b.EventApps = apps
-	b.Broadcast = broadcast.New(broadcast.Config{Driver: caster, Apps: apps, Queue: b.Queue, Queues: b.QueueNames, DB: b.DB, Sent: links.Sent, Logger: b.log})
+	events := broadcast.Config{Driver: caster, Apps: apps, Queue: b.Queue, Queues: b.QueueNames, DB: b.DB, Sent: links.Sent, Logger: b.log}
+	if links.Trace != nil {
+		events.Steps = noteStep(links.Trace, caster.Name())
+	}
+	b.Broadcast = broadcast.New(events)
 	b.Queue.Handle(broadcast.JobKind, patiently(b.Broadcast.Do))
 	b.openNotify(links.Online)
 	return nil

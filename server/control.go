@@ -14,7 +14,7 @@ func (s *Server) linkBackend() control.Backend {
 	b := control.Backend{Status: s.status, Hub: s.hub, Apps: s.backend.Apps, Bell: &s.bell, Poke: func() {
 		s.backend.Queue.Poke()
 		s.bell.Ring()
-	}}
+	}, Notes: s.noteAll, Explain: s.explain, ExplainAuth: s.explainAuth}
 	if s.cfg.Settings != nil {
 		b.Settings = linkSettings{s}
 	}

@@ -19,6 +19,10 @@ func (s *Server) openAPI() {
 		PathPrefix: s.cfg.PathPrefix,
 		Logger:     s.log,
 		Limit:      s.hub.Limit,
+
+		TrustedProxies: s.cfg.TrustedProxies,
+		Published:      s.published,
+		Refused:        s.refused,
 	})
 	s.meter = s.ops.Meter(apiDoor)
 }

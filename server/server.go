@@ -42,8 +42,10 @@ type Server struct {
 	ops    *ops.Ops
 	looks  looks
 	trace  *trace.Trace
-	usage  usageFile
-	certs  *certs.Certificates // nil on plain TCP
+
+	handlers handlersOf // nil: no page reports
+	usage    usageFile
+	certs    *certs.Certificates // nil on plain TCP
 
 	api     *api.Door
 	meter   *ops.Meter // of the API, for express

@@ -70,6 +70,7 @@ type Rules struct{ list []rule }
 
 type rule struct {
 	pattern *pattern
+	text    string // of allow
 	allow   cel.Program
 	member  cel.Program // nil: id and name
 }
@@ -101,7 +102,7 @@ func Compile(rules []Rule) (*Rules, error) {
 			continue
 		}
 		seen[same] = i
-		out.pattern = p
+		out.pattern, out.text = p, r.Allow
 		var list []expressionFault
 		if strings.TrimSpace(r.Allow) == "" {
 			list = []expressionFault{{1, 1, `is empty; write an expression, as in "user.id == userId", or "true" for any signed-in user`}}

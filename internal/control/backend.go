@@ -6,7 +6,9 @@ import (
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/appstore"
+	"github.com/belfryhq/belfry/internal/explain"
 	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/internal/trace"
 	"github.com/belfryhq/belfry/pusher"
 )
 
@@ -24,6 +26,11 @@ type Backend struct {
 	// Poke is told that another process enqueued jobs; Bell tells the others.
 	Poke func()
 	Bell *Bell
+	// Notes takes what became of events in another process. Explain says why an
+	// event did or did not arrive, ExplainAuth which channel rule decides.
+	Notes       func([]trace.Note)
+	Explain     func(ctx context.Context, q explain.Question) (explain.Verdict, error)
+	ExplainAuth func(ctx context.Context, q explain.AuthQuestion) (explain.AuthVerdict, error)
 }
 
 // Hub is the part of the hub that commands use.

@@ -83,6 +83,7 @@ func Handler(b Backend) http.Handler {
 	b.hub(handle)
 	b.apps(handle)
 	b.queue(handle)
+	b.trace(handle)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, &belfry.Error{
 			Code:    belfry.CodeNotFound,

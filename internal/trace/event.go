@@ -199,3 +199,9 @@ func (r *record) into(t *Timeline) {
 	}
 	t.Steps = append(t.Steps, r.step())
 }
+
+// Note is a step of an event on its way from another process.
+type Note struct {
+	Event Event `json:"event"`
+	Step  Step  `json:"step"`
+}

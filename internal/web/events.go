@@ -12,6 +12,7 @@ import (
 	"github.com/belfryhq/belfry/internal/broadcast"
 	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/identity"
+	"github.com/belfryhq/belfry/internal/trace"
 	"github.com/belfryhq/belfry/pusher"
 )
 
@@ -28,6 +29,8 @@ type EventsConfig struct {
 	// Kept says where the queue has an event, CodeNotFound when it has none; nil
 	// when there is no queue.
 	Kept func(ctx context.Context, id string) (KeptEvent, error)
+	// Find gives what is remembered of an event; default: Broadcast.Find.
+	Find func(ctx context.Context, id string) (trace.Timeline, bool, error)
 	// Connection is the name of the queue's technology, the only one that an
 	// event may name; default "database".
 	Connection string
@@ -69,6 +72,12 @@ func NewEvents(cfg EventsConfig) http.Handler {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Find == nil {
+		cfg.Find = func(_ context.Context, id string) (trace.Timeline, bool, error) {
+			found, ok := cfg.Broadcast.Find(id)
+			return timelineOf(found), ok, nil
+		}
 	}
 	d := &events{cfg}
 	mux := http.NewServeMux()
@@ -149,6 +158,7 @@ func (d *events) request(r *http.Request, caller gate.Caller, sent eventBody) (b
 	e := belfry.Event{
 		App: app.ID, Name: sent.event, Channels: sent.channels, Data: sent.data, ExcludeSocket: sent.excludeSocket,
 		WithID: sent.withID, Condition: sent.condition, Origin: origin(caller), Accepted: now.UTC(),
+		Address: addressOf(caller),
 	}
 	if socket := r.Header.Get("X-Socket-ID"); e.ExcludeSocket == "" && pusher.ValidSocketID(socket) {
 		e.ExcludeSocket = socket // pages without a connection send "undefined"
@@ -214,17 +224,20 @@ func origin(caller gate.Caller) string {
 
 // eventState is the answer of GET /api/events/{id}.
 type eventState struct {
-	ID           string           `json:"id"`
-	Status       string           `json:"status"`
-	App          string           `json:"app,omitempty"`
-	Event        string           `json:"event,omitempty"`
-	Channels     []string         `json:"channels,omitempty"`
-	ChannelCount int              `json:"channel_count,omitempty"`
-	Size         int              `json:"size,omitempty"`
-	Queue        string           `json:"queue,omitempty"`
-	Tries        int              `json:"tries,omitempty"`
-	RunAt        time.Time        `json:"run_at,omitzero"`
-	Timeline     []broadcast.Step `json:"timeline"`
+	ID           string       `json:"id"`
+	Status       string       `json:"status"`
+	App          string       `json:"app,omitempty"`
+	Event        string       `json:"event,omitempty"`
+	Channels     []string     `json:"channels,omitempty"`
+	ChannelCount int          `json:"channel_count,omitempty"`
+	Size         int          `json:"size,omitempty"`
+	Queue        string       `json:"queue,omitempty"`
+	Tries        int          `json:"tries,omitempty"`
+	RunAt        time.Time    `json:"run_at,omitzero"`
+	Keys         []string     `json:"keys,omitempty"`
+	By           string       `json:"by,omitempty"`
+	Address      string       `json:"address,omitempty"`
+	Timeline     []trace.Step `json:"timeline"`
 }
 
 // get tells what became of an event: the steps that this process took or saw,
@@ -237,14 +250,17 @@ func (d *events) get(w http.ResponseWriter, r *http.Request, caller gate.Caller)
 	if len(id) > 64 {
 		return unknown
 	}
-	state := eventState{ID: id, Timeline: []broadcast.Step{}}
-	trace, traced := d.Broadcast.Find(id)
-	if traced && trace.Origin != origin(caller) && !isAdmin(caller) {
+	state := eventState{ID: id, Timeline: []trace.Step{}}
+	found, traced, err := d.Find(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if traced && found.By != origin(caller) && !isAdmin(caller) {
 		return unknown
 	}
 	if traced {
-		state.App, state.Event, state.Channels, state.ChannelCount, state.Size = trace.App, trace.Event, trace.Channels, trace.ChannelCount, trace.Size
-		state.Timeline, state.Status = trace.Steps, trace.Status()
+		state.App, state.Event, state.Channels, state.ChannelCount, state.Size = found.App, found.Event, found.Channels, found.ChannelCount, found.Size
+		state.Keys, state.By, state.Address, state.Timeline, state.Status = found.Keys, found.By, found.Address, found.Steps, found.Status()
 	}
 	if ended := state.Status == broadcast.StepSent || state.Status == broadcast.StepSkipped; !ended && d.Kept != nil {
 		kept, err := d.Kept(r.Context(), id)
@@ -263,6 +279,25 @@ func (d *events) get(w http.ResponseWriter, r *http.Request, caller gate.Caller)
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, http.StatusOK, state)
 	return nil
+}
+
+// timelineOf gives what the broadcaster remembers.
+func timelineOf(found broadcast.Trace) trace.Timeline {
+	t := trace.Timeline{ID: found.ID, App: found.App, Event: found.Event, Channels: found.Channels, ChannelCount: found.ChannelCount,
+		Size: found.Size, By: found.Origin}
+	for _, s := range found.Steps {
+		t.Steps = append(t.Steps, trace.Step{At: s.At, What: s.What, Queue: s.Queue, RunAt: s.RunAt, Error: s.Error, Permanent: s.Permanent,
+			Reason: s.Reason, Receipt: s.Receipt})
+	}
+	return t
+}
+
+// addressOf gives where a caller is, "" where that is not known.
+func addressOf(caller gate.Caller) string {
+	if !caller.Address.IsValid() {
+		return ""
+	}
+	return caller.Address.String()
 }
 
 // methods refuses all but the allowed ones, which have handlers of their own.

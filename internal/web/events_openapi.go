@@ -125,7 +125,10 @@ func eventStateSchema() schema {
 			"queue":         schema{"type": "string"},
 			"tries":         schema{"type": "integer", "description": "Tries that failed."},
 			"run_at":        schema{"type": "string", "format": "date-time", "description": "When it is tried next."},
-			"timeline":      schema{"type": "array", "items": ref("EventStep"), "description": "Empty where another process has it."},
+			"keys":          schema{"type": "array", "items": schema{"type": "string"}, "description": "At the top of the data, which itself is not kept."},
+			"by":            schema{"type": "string", "description": "Who handed the event over."},
+			"address":       schema{"type": "string", "description": "From where."},
+			"timeline":      schema{"type": "array", "items": ref("EventStep"), "description": "Empty where nothing is remembered: another process has the event, or there were too many to trace all."},
 		},
 	}
 }
@@ -135,13 +138,19 @@ func eventStepSchema() schema {
 		"type": "object", "required": []string{"at", "what"},
 		"properties": schema{
 			"at":        schema{"type": "string", "format": "date-time"},
-			"what":      schema{"type": "string", "enum": []string{"accepted", "queued", "failed", "skipped", "sent"}},
+			"what":      schema{"type": "string", "enum": []string{"accepted", "queued", "published", "failed", "retrying", "gave_up", "skipped", "sent", "webhook", "refused"}},
+			"channel":   schema{"type": "string", "description": "Where it was published."},
 			"queue":     schema{"type": "string"},
 			"run_at":    schema{"type": "string", "format": "date-time"},
 			"error":     schema{"type": "string", "description": "Why a try failed."},
 			"permanent": schema{"type": "boolean", "description": "No further try is made."},
-			"reason":    schema{"type": "string", "description": "Why the event was skipped."},
+			"try":       schema{"type": "integer", "description": "How many tries have failed, or which one of a webhook it was."},
+			"reason":    schema{"type": "string", "description": "Why the event was skipped or refused; of a webhook its events."},
+			"code":      schema{"type": "string", "description": "The kind of a refusal; of a webhook its outcome."},
 			"receipt":   ref("Receipt"),
+			"target":    schema{"type": "string", "description": "The broadcaster, or a webhook's URL without its query."},
+			"status":    schema{"type": "integer", "description": "What a webhook's receiver answered."},
+			"took":      schema{"type": "integer", "description": "How long that took, in nanoseconds."},
 		},
 	}
 }

@@ -1,0 +1,107 @@
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/belfryhq/belfry/internal/trace"
+)
+
+// noEvent is about an event that was not handed in.
+func (c *inquiry) noEvent() (*Verdict, error) {
+	for _, t := range c.past.Refusals("", c.since()) {
+		s := t.Last(trace.Refused)
+		ours := t.App == c.app.ID || s.Code == "app"
+		if ours && (t.Event == "" || c.q.Event == "" || t.Event == c.q.Event) && (len(t.Channels) == 0 || c.q.Channel == "" || slices.Contains(t.Channels, c.q.Channel)) {
+			v := c.refusal(&t)
+			v.Evidence = append(c.story(&t), fmt.Sprintf("No event %s was accepted since then.", c.what()))
+			return v, nil
+		}
+	}
+	var named, heard []string // channels with the event, events on the channel
+	all := map[string]bool{}
+	for _, n := range c.past.Names(c.app.ID, c.since()) {
+		all[n.Channel] = true
+		if n.Event == c.q.Event || c.q.Event == "" {
+			named = append(named, n.Channel)
+		}
+		if n.Channel == c.q.Channel || c.q.Channel == "" {
+			heard = append(heard, n.Event)
+		}
+	}
+	if near := nearChannels(c.q.Channel, named); c.q.Channel != "" && len(near) > 0 {
+		return &Verdict{Code: NearMiss, Near: near, Sentence: fmt.Sprintf("No event %s was published on %s, but on %s there was.", quotedOr(c.q.Event), c.q.Channel, near[0]),
+			Fix: "Use one name on both sides: " + nameFix(near[0], c.q.Channel)}, nil
+	}
+	if near := nearEvents(c.q.Event, heard); c.q.Event != "" && len(near) > 0 {
+		return &Verdict{Code: OtherName, Near: near, Sentence: fmt.Sprintf("No event %q was published%s, but %q was.", c.q.Event, on(c.q.Channel), near[0]),
+			Fix: "Use one name on both sides: case, namespace and a leading dot count."}, nil
+	}
+	for _, n := range c.past.Names("", c.since()) {
+		if n.App != c.app.ID && n.Channel == c.q.Channel && (c.q.Event == "" || n.Event == c.q.Event) {
+			return &Verdict{Code: OtherApp, Near: []string{n.App}, Sentence: fmt.Sprintf("The event was published in app %s, not in app %s.", n.App, c.app.ID),
+				Fix: "Give page and publisher the same app: PUSHER_APP_ID and PUSHER_APP_KEY must belong together."}, nil
+		}
+	}
+	return c.neverThere(all)
+}
+
+// neverThere is about a channel that is not known, or an event that was never
+// handed in.
+func (c *inquiry) neverThere(published map[string]bool) (*Verdict, error) {
+	from, _ := c.past.Reach()
+	if since := c.since(); since.After(from) {
+		from = since
+	}
+	if c.q.Channel != "" && !published[c.q.Channel] && len(c.past.Connections(trace.Links{App: c.app.ID, Channel: c.q.Channel, Limit: 1})) == 0 {
+		occupied, err := c.now.Channels(c.ctx, c.app.ID)
+		if err != nil {
+			return nil, err
+		}
+		if _, is := occupied[c.q.Channel]; !is {
+			names := slices.Concat(slices.Sorted(maps.Keys(occupied)), slices.Sorted(maps.Keys(published)))
+			v := &Verdict{Code: UnknownChannel, Near: nearChannels(c.q.Channel, names),
+				Sentence: fmt.Sprintf("Channel %s of app %s is not known: since %s nothing was published on it, and nobody subscribed to it.", c.q.Channel, c.app.ID, clock(from)),
+				Fix:      "Compare the names that page and publisher use: belfry channels lists what is occupied."}
+			if len(v.Near) > 0 {
+				v.Evidence = append(v.Evidence, "Near it: "+list(v.Near)+".")
+			}
+			return v, nil
+		}
+	}
+	v := &Verdict{Code: UnknownEvent, Sentence: fmt.Sprintf("No event %s was handed in since %s.", c.what(), clock(from)),
+		Fix: "See the publisher: its log, its settings (host, port, app), and whether it is a queued event of a worker that does not run there."}
+	if n := c.past.OneIn(c.setup.Now); n > 1 {
+		v.Code = NotTraced
+		v.Evidence = append(v.Evidence, fmt.Sprintf("There are so many events that one in %d is traced: it may be one of the others.", n))
+	}
+	return v, nil
+}
+
+// what names the event of the question.
+func (c *inquiry) what() string {
+	text := ""
+	if c.q.Event != "" {
+		text = quote(c.q.Event)
+	}
+	if c.q.Channel != "" {
+		text = cmp.Or(text, "at all") + " for " + c.q.Channel
+	}
+	return text + " of app " + c.app.ID
+}
+
+func on(channel string) string {
+	if channel == "" {
+		return ""
+	}
+	return " on " + channel
+}
+
+func quotedOr(event string) string {
+	if event == "" {
+		return "at all"
+	}
+	return quote(event)
+}
