@@ -15,8 +15,7 @@ export function Brand(props: { href: string; version?: string | undefined }): Re
         />
         <circle className="bell-clapper" cx="12" cy="19.6" r="1.9" />
       </svg>
-      <span>Belfry</span>{' '}
-      {props.version && <small>{props.version}</small>}
+      <span>Belfry</span> {props.version && <small>{props.version}</small>}
     </a>
   )
 }
