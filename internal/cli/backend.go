@@ -21,6 +21,7 @@ import (
 type backend struct {
 	*server.Backend
 	link *server.Link
+	told *server.Notes // what becomes of events here
 	log  *slog.Logger
 	rung chan struct{} // has a value when jobs were enqueued here
 }
@@ -41,7 +42,8 @@ func (p *Program) openBackend(ctx context.Context, log *slog.Logger) (*backend, 
 	settings := backendConfig(cfg)
 	settings.DataDir, settings.Version, settings.Logger = cfg.DataDir, p.Version, log
 	b := &backend{link: server.NewLink(cfg.DataDir), log: log, rung: make(chan struct{}, 1)}
-	b.Backend, err = server.OpenBackend(settings, server.Links{Realtime: b.link, Enqueued: b.ring})
+	b.told = server.NewNotes(b.link)
+	b.Backend, err = server.OpenBackend(settings, server.Links{Realtime: b.link, Enqueued: b.ring, Trace: b.told.Tell})
 	if err != nil {
 		return nil, err
 	}
@@ -66,13 +68,14 @@ const pokeTime = time.Second
 // Close tells the others of jobs that they were not told of yet, and ends the
 // connections.
 func (b *backend) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), pokeTime)
+	defer cancel()
 	select {
 	case <-b.rung:
-		ctx, cancel := context.WithTimeout(context.Background(), pokeTime)
-		defer cancel()
 		b.link.Poke(ctx)
 	default:
 	}
+	b.told.Flush(ctx)
 	b.link.Close()
 	return b.Backend.Close()
 }
@@ -84,6 +87,7 @@ func (b *backend) tell(ctx context.Context) {
 		b.link.Poke(ctx)
 	default:
 	}
+	b.told.Flush(ctx)
 }
 
 // Run does what a worker process does beside its jobs, until ctx ends.
@@ -93,6 +97,7 @@ func (b *backend) Run(ctx context.Context) error {
 	parts.Go("broadcaster", b.Broadcast.Run)
 	parts.Go("notifications", b.Notify.Run)
 	parts.Go("apps", func(ctx context.Context) error { return b.Apps.Watch(ctx, b.log) })
+	parts.Go("traces", b.told.Run)
 	parts.Go("calls out", func(ctx context.Context) error {
 		for {
 			select {
