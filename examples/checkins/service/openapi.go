@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"html/template"
@@ -179,6 +180,10 @@ func (s *Service) docs(all []resource) http.HandlerFunc {
 		Title, Path, About, Example, Filters string
 		Fields                               []row
 	}
+	type shown struct {
+		Host     string // as the reader knows it
+		Sections []section
+	}
 	var sections []section
 	for i := range all {
 		r := &all[i]
@@ -196,11 +201,12 @@ func (s *Service) docs(all []resource) http.HandlerFunc {
 		sections = append(sections, part)
 	}
 	page, err := template.New("docs").Parse(docsPage)
-	var text strings.Builder
-	if err == nil {
-		err = page.Execute(&text, sections)
-	}
 	return func(w http.ResponseWriter, r *http.Request) {
+		var text bytes.Buffer
+		err := err
+		if err == nil {
+			err = page.Execute(&text, shown{r.Host, sections})
+		}
 		if err != nil {
 			s.fail(w, r, err)
 			return
@@ -208,7 +214,7 @@ func (s *Service) docs(all []resource) http.HandlerFunc {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.Header().Set("Referrer-Policy", "no-referrer")
-		w.Write([]byte(text.String()))
+		w.Write(text.Bytes())
 	}
 }
 
