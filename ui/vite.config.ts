@@ -1,16 +1,27 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vite'
+import { defineConfig, type Plugin } from 'vite'
 
 const client = (file: string) => fileURLToPath(new URL(`../clients/js/${file}`, import.meta.url))
 
+// The service worker is the package's own file, as users get it.
+const serviceWorker: Plugin = {
+  name: 'service-worker',
+  generateBundle() {
+    this.emitFile({ type: 'asset', fileName: 'sw.js', source: readFileSync(client('sw.js')) })
+  },
+}
+
 // The server embeds dist and serves index.html at /, login.html at /login,
-// setup.html at /setup, app.html at every path of the application and everything
-// else under /assets/, possibly below a path prefix: hence relative addresses.
+// setup.html at /setup, app.html at every path of the application, sw.js at /sw.js and
+// everything else under /assets/, possibly below a path prefix: hence relative
+// addresses.
 // Nothing is inlined, so that the pages live under a policy of default-src 'self'.
 // public/.keep puts back dist/.keep, without which an unbuilt embed would not
 // compile.
 export default defineConfig({
   base: './',
+  plugins: [serviceWorker],
   resolve: {
     // The pages are built on the package as users get it, from its sources.
     alias: [

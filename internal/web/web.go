@@ -77,6 +77,11 @@ func New(cfg Config) http.Handler {
 		pageHeaders(w)
 		http.ServeFileFS(w, r, files, "favicon.svg")
 	})
+	mux.HandleFunc("GET /sw.js", func(w http.ResponseWriter, r *http.Request) { // for Web Push
+		pageHeaders(w)
+		w.Header().Set("Cache-Control", "no-cache")
+		http.ServeFileFS(w, r, files, "sw.js")
+	})
 	mux.HandleFunc("GET /start.json", func(w http.ResponseWriter, r *http.Request) { cfg.serveStart(w, r) })
 	if cfg.Gate != nil {
 		people{cfg.Gate, cfg.Identity}.routes(mux)
