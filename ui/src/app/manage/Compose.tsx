@@ -91,6 +91,7 @@ export function Compose(props: {
       {form.theirs && (
         <Conflict
           mine={draft}
+          before={form.clean}
           theirs={form.theirs}
           busy={form.busy}
           onClose={form.unsettled}

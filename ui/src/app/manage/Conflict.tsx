@@ -59,15 +59,21 @@ const parts: readonly Part[] = [
 /** Shows both versions where they differ, and lets choose for each part. */
 export function Conflict(props: {
   mine: Draft
+  /** What both began with. */
+  before: Draft
   theirs: Managed
   busy: boolean
   onClose: () => void
   onSettle: (content: Draft) => void
 }): ReactNode {
-  const { mine, busy, onClose, onSettle } = props
+  const { mine, before, busy, onClose, onSettle } = props
   const theirs = draftOf(props.theirs)
   const differing = differences(mine, theirs)
-  const [taken, setTaken] = useState<ReadonlySet<string>>(new Set())
+  // What only they have changed is theirs, until it is chosen otherwise.
+  const [taken, setTaken] = useState<ReadonlySet<string>>(() => {
+    const changed = new Set(differences(mine, before).map(({ name }) => name))
+    return new Set(differing.map(({ name }) => name).filter(name => !changed.has(name)))
+  })
   const take = (name: string, their: boolean) => {
     const next = new Set(taken)
     if (their) next.add(name)
@@ -117,8 +123,8 @@ export function Conflict(props: {
   )
 }
 
-function differences(mine: Draft, theirs: Draft): readonly Part[] {
-  const [a, b] = [bodyOf(mine), bodyOf(theirs)]
+function differences(one: Draft, other: Draft): readonly Part[] {
+  const [a, b] = [bodyOf(one), bodyOf(other)]
   return parts.filter(({ name }) => JSON.stringify(a[name]) !== JSON.stringify(b[name]))
 }
 

@@ -16,7 +16,7 @@ export default function ManagePage(): ReactNode {
         <Section href="">Notifications</Section>
         <Section href="/stats">Statistics</Section>
         <Link href="/new" className="button manage-new">
-          New notification
+          New<span className="wide-only"> notification</span>
         </Link>
       </nav>
       <Switch>

@@ -17,6 +17,7 @@ export function Menu(props: { label: string; choices: readonly Choice[] }): Reac
   useEffect(() => {
     if (!open) return
     root.current?.querySelector<HTMLElement>('li button')?.focus()
+    root.current?.querySelector('ul')?.scrollIntoView({ block: 'nearest' })
     const onPointer = (event: Event) => {
       if (!root.current?.contains(event.target as Node)) setOpen(false)
     }

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { type KeyboardEvent, type ReactNode, useId, useRef, useState } from 'react'
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { wordsOf } from '../kit/States'
 import { type Found, findPeople, peopleNamed } from './api'
 import { useSettled } from './useSettled'
@@ -61,6 +61,7 @@ function Search(props: { chosen: readonly string[]; add: (found: Found) => void 
   const [text, setText] = useState('')
   const [at, setAt] = useState(0)
   const input = useRef<HTMLInputElement>(null)
+  const list = useRef<HTMLDivElement>(null)
   const id = useId()
   const settled = useSettled(text.trim(), 200)
   const found = useQuery({
@@ -71,6 +72,9 @@ function Search(props: { chosen: readonly string[]; add: (found: Found) => void 
   })
   const offered =
     text.trim() === '' ? [] : (found.data?.people ?? []).filter(one => !chosen.includes(one.id))
+  useEffect(() => {
+    if (offered.length > 0) list.current?.scrollIntoView({ block: 'nearest' })
+  }, [offered.length])
   const current = Math.min(at, Math.max(0, offered.length - 1))
   const choose = (one: Found | undefined) => {
     if (one === undefined) return
@@ -114,7 +118,13 @@ function Search(props: { chosen: readonly string[]; add: (found: Found) => void 
           onKeyDown={onKeyDown}
         />
       </div>
-      <div id={`${id}-list`} role="listbox" aria-label="Fitting people" className="offers">
+      <div
+        ref={list}
+        id={`${id}-list`}
+        role="listbox"
+        aria-label="Fitting people"
+        className="offers"
+      >
         {offered.map((one, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys
           <div

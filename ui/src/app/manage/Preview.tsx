@@ -1,7 +1,10 @@
 import type { ReactNode } from 'react'
 import { inFull } from '../kit/Time'
+import { Badges } from '../notifications/Badges'
+import '../notifications/notifications.css'
+import { TypeIcon } from '../notifications/TypeIcon'
 import type { Draft } from './draft'
-import { capital } from './words'
+import { fromInput } from './times'
 
 /** What receivers will see, as text only: in the bell, as a toast, in the list. */
 export function Preview(props: { draft: Draft; now: number }): ReactNode {
@@ -38,21 +41,22 @@ export function Preview(props: { draft: Draft; now: number }): ReactNode {
         </div>
       </div>
       <h3>In the list</h3>
-      <div className="preview-row" data-priority={draft.priority}>
-        <p className="row-title">
-          {draft.color !== '' && <Dot color={draft.color} />}
-          {title}
-        </p>
-        <p className="row-message">{message}</p>
-        <p className="row-facts">
-          <span className={draft.priority === 'high' ? 'badge fault' : 'badge'}>
-            {capital(draft.type)}
-            {draft.priority !== 'medium' && `, ${draft.priority}`}
-          </span>
-          {draft.category !== '' && <span className="badge">{draft.category}</span>}
-          <span>now</span>
-          <Action draft={draft} />
-        </p>
+      <div
+        className="n-row preview-row"
+        data-unread="true"
+        data-priority={draft.priority}
+        data-type={draft.type}
+      >
+        <TypeIcon type={draft.type} icon={draft.icon.trim()} color={goodColor(draft.color)} />
+        <div className="n-body">
+          <p className="n-title">{title}</p>
+          <p className="n-message">{message}</p>
+          <div className="n-facts">
+            <span>now</span>
+            <Badges row={{ ...draft, expires_at: fromInput(draft.expires) || null }} />
+            <Action draft={draft} />
+          </div>
+        </div>
       </div>
     </section>
   )
@@ -72,8 +76,6 @@ function Cross(): ReactNode {
   )
 }
 
-function Dot(props: { color: string }): ReactNode {
-  return /^#[0-9a-f]{6}$/i.test(props.color) ? (
-    <span className="dot" style={{ background: props.color }} aria-hidden="true" />
-  ) : null
+function goodColor(color: string): string {
+  return /^#[0-9a-f]{6}$/i.test(color) ? color : ''
 }

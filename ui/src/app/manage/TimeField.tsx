@@ -22,7 +22,6 @@ export function TimeField(props: {
           <input
             {...wiring}
             type="datetime-local"
-            step={1}
             max="9999-12-31T23:59:59"
             value={value}
             // biome-ignore lint/a11y/noAutofocus: in a dialog that has been asked for

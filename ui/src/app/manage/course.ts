@@ -9,13 +9,17 @@ export interface Course {
   readonly series: readonly Series[]
 }
 
+const nothing: Course = { times: [], series: [] }
+
 /** Days, which begin in the browser's zone. */
 export function byDay(course: readonly Bucket[]): Course {
+  if (!course.some(holds)) return nothing
   return { times: course.map(({ at }) => Date.parse(`${at}T00:00`)), series: seriesOf(course) }
 }
 
 /** Hours without gaps, from the first to the last in which something was. */
 export function byHour(course: readonly Bucket[]): Course {
+  if (!course.some(holds)) return nothing
   const known = new Map(course.map(bucket => [Date.parse(bucket.at), bucket]))
   const first = Math.min(...known.keys())
   const last = Math.max(...known.keys())
@@ -30,4 +34,8 @@ function seriesOf(course: readonly (Bucket | undefined)[]): readonly Series[] {
     { name: 'Read', values: course.map(bucket => bucket?.read ?? 0) },
     { name: 'Dismissed', values: course.map(bucket => bucket?.dismissed ?? 0) },
   ]
+}
+
+function holds({ live, read, dismissed }: Bucket): boolean {
+  return live + read + dismissed > 0
 }

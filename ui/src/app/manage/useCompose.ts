@@ -96,7 +96,7 @@ export function useCompose(base: Managed | undefined, start: Draft | undefined) 
   }
 
   return {
-    ...{ draft, saved, faults, problem, busy, dirty, question, theirs },
+    ...{ draft, clean, saved, faults, problem, busy, dirty, question, theirs },
     put: (more: Partial<Draft>, field?: string) => {
       setDraft(old => ({ ...old, ...more }))
       if (field === undefined || faults[field] === undefined) return

@@ -37,13 +37,13 @@ export function targetInWords(target: Target): string {
     case 'all':
       return 'everybody'
     case 'roles':
-      return `${target.roles.length === 1 ? 'role' : 'roles'} ${listed(target.roles, 3)}`
+      return `the ${target.roles.length === 1 ? 'role' : 'roles'} ${listed(target.roles, 3)}`
     case 'users':
       return people(target.users.length)
     case 'active':
-      return `signed in within ${days(target.days)}`
+      return `people who signed in within ${days(target.days)}`
     case 'inactive':
-      return `not signed in for ${days(target.days)}`
+      return `people who did not sign in for ${days(target.days)}`
   }
 }
 

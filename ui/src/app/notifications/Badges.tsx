@@ -4,7 +4,10 @@ import { ago, inFull, useNow } from '../kit/Time'
 import { priorityWords, typeWords } from './words'
 
 /** What a notification is about, how urgent it is, and until when it counts. */
-export function Badges(props: { row: Notification; whole?: boolean }): ReactNode {
+export function Badges(props: {
+  row: Pick<Notification, 'type' | 'priority' | 'category' | 'expires_at'>
+  whole?: boolean
+}): ReactNode {
   const { row, whole = false } = props
   const { type, priority, category, expires_at } = row
   return (
