@@ -239,3 +239,10 @@ func (s *shop) ask(t testing.TB, spec dashboard.Spec) (value string, state dashb
 	}
 	return statOf(v.Stats, "figure"), state
 }
+
+func decode(t testing.TB, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+}
