@@ -11,7 +11,7 @@ const leave = byId('account-leave', HTMLButtonElement)
 /** Keeps the header true: who is signed in, with a way out, or a way in. */
 export function showAccount(): void {
   leave.addEventListener('click', () => {
-    signOut().then(
+    leaving().then(
       () => {
         guest()
         enter.focus()
@@ -42,6 +42,12 @@ async function look(): Promise<void> {
   who.hidden = leave.hidden = false
   enter.hidden = true
   box.classList.remove('unsettled')
+}
+
+/** Signs out, once nothing is pushed to this browser any more. */
+async function leaving(): Promise<void> {
+  await import('./app/push').then(({ endPush }) => endPush()).catch(() => {})
+  await signOut()
 }
 
 /** Whose bell is there, and what takes it away. */

@@ -6,8 +6,9 @@ import {
   useNotificationManager,
 } from 'belfry-client/react'
 import type Pusher from 'pusher-js'
-import type { ReactNode } from 'react'
+import { type ReactNode, useEffect } from 'react'
 import { base } from '../base'
+import { keepPush } from './push'
 
 /** Leads to the notifications' page, or to one of them. */
 export type GoTo = (address: string) => void
@@ -34,6 +35,7 @@ export function OwnBell(props: {
     baseUrl: base.slice(0, -1),
     onOpen: open,
   })
+  useEffect(() => keepPush(manager), [manager])
   const bell = (
     <NotificationBell
       onOpen={open}

@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useMemo } from 'react'
 import { signOut, type User, whoAmI } from '../people'
 import { loadStart, type Start } from '../start'
+import { endPush } from './push'
 
 /** Who looks at the page, and at which server. */
 export interface Session {
@@ -52,6 +53,7 @@ export function SessionProvider(props: { children: ReactNode }): ReactNode {
         if (start.data === undefined) void queries.refetchQueries({ queryKey: ['start'] })
       },
       leave: async () => {
+        await endPush()
         await signOut()
         queries.setQueryData(userKey, null)
         queries.removeQueries({

@@ -74,12 +74,11 @@ const notes = {
 /** Web Push: what arrives while no page is open. */
 function Closed(): ReactNode {
   const push = usePush()
-  if (push === undefined) return null
   return (
     <Switch
       label="Reach this browser when no page is open"
       on={push.on}
-      disabled={push.busy || !push.able}
+      disabled={!push.able}
       onChange={push.set}
       note={push.problem || push.note}
     />
