@@ -7,9 +7,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -140,6 +142,14 @@ func (s *Source) Read(ctx context.Context, q Question) (Table, error) {
 	limited, cancel := context.WithTimeout(ctx, q.Timeout)
 	defer cancel()
 	table, err := s.read(limited, q)
+	// Connections that the server, or something before it, has ended since their
+	// last use say so only now.
+	for range s.db.Stats().MaxOpenConnections {
+		if !isBroken(err) || limited.Err() != nil {
+			break
+		}
+		table, err = s.read(limited, q)
+	}
 	switch {
 	case err == nil, ctx.Err() != nil:
 		return table, cmp.Or(ctx.Err(), err)
@@ -239,6 +249,15 @@ func tableOf(rows *sql.Rows, most int) (t Table, err error) {
 		t.Rows = append(t.Rows, values)
 	}
 	return t, rows.Err()
+}
+
+// isBroken reports whether a connection that stood has ended.
+func isBroken(err error) bool {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	if err == nil || connecting {
+		return false
+	}
+	return isState(err, "57P01") || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func isState(err error, state string) bool {
