@@ -13,7 +13,7 @@ export function Private(props: { needs?: 'admin' | 'manager'; children: ReactNod
   if (user === null) return <SignInFirst />
   if (props.needs !== undefined && !hasRole(user, props.needs)) {
     return (
-      <Empty title="This page is not yours to open">
+      <Empty heading="h1" title="This page is not yours to open">
         It needs the role <code>{props.needs}</code>, and you are signed in as{' '}
         {user.email || user.name}. An administrator gives roles with <code>belfry user:role</code>.
       </Empty>
@@ -28,6 +28,7 @@ export function SignInFirst(): ReactNode {
   const { toSignIn } = useHref()
   return (
     <Empty
+      heading="h1"
       title="Sign in first"
       action={
         <a className="button" href={toSignIn()}>
@@ -46,6 +47,7 @@ export function Missing(): ReactNode {
   const { to } = useHref()
   return (
     <Empty
+      heading="h1"
       title="There is no page here"
       action={
         <a className="button" href={to('/')}>

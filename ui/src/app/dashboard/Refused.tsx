@@ -14,7 +14,11 @@ export function Refused(props: { name: string; error: RequestFailed }): ReactNod
   const boards = useBoards()
   if (error.status === 403) {
     return (
-      <Empty title="This dashboard is not yours to see" action={<Others name={name} />}>
+      <Empty
+        heading="h1"
+        title="This dashboard is not yours to see"
+        action={<Others name={name} />}
+      >
         You are signed in as {user?.email || user?.name || 'nobody'}, and the rule of its channel
         does not let you in. Who runs this server can change that in <code>belfry.yaml</code>.
       </Empty>
@@ -23,6 +27,7 @@ export function Refused(props: { name: string; error: RequestFailed }): ReactNod
   if (name === 'default' && boards?.length === 0) {
     return (
       <Empty
+        heading="h1"
         title="There is no dashboard yet"
         action={
           user === null ? (
@@ -39,6 +44,7 @@ export function Refused(props: { name: string; error: RequestFailed }): ReactNod
   }
   return (
     <Empty
+      heading="h1"
       title="There is no such dashboard"
       action={
         <div className="board-links">

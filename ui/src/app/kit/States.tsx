@@ -27,12 +27,15 @@ export function Failed(props: { problem: unknown; again?: (() => void) | undefin
 /** Stands where there is nothing to show, and says why. */
 export function Empty(props: {
   title: string
+  /** h1 where it is all that a page shows. Default: h2. */
+  heading?: 'h1' | 'h2'
   children?: ReactNode
   action?: ReactNode
 }): ReactNode {
+  const Heading = props.heading ?? 'h2'
   return (
     <div className="state-box empty">
-      <h2>{props.title}</h2>
+      <Heading>{props.title}</Heading>
       {props.children && <p>{props.children}</p>}
       {props.action}
     </div>
