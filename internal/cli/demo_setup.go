@@ -40,7 +40,7 @@ func localZone() string {
 			continue
 		}
 		if _, err := time.LoadLocation(name); err == nil {
-			return name
+			return strings.TrimPrefix(name, "Etc/")
 		}
 	}
 	return "UTC"

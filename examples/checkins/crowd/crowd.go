@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/belfryhq/belfry/examples/checkins/service"
+	"github.com/belfryhq/belfry/examples/checkins/school"
 )
 
 // Config is how a Crowd behaves.
@@ -123,9 +123,9 @@ func (c *Crowd) act(ctx context.Context) error {
 	case n < 69:
 		return c.correct(ctx)
 	case n < 75:
-		return c.send(ctx, "POST", "/api/journal-sentiments", map[string]any{"student_id": c.student(), "sentiment": pick(c.rand, service.Sentiments())}, nil)
+		return c.send(ctx, "POST", "/api/journal-sentiments", map[string]any{"student_id": c.student(), "sentiment": school.Pick(c.rand, school.Sentiments())}, nil)
 	case n < 80:
-		return c.send(ctx, "POST", "/api/form-downloads", map[string]any{"student_id": c.student(), "form": pick(c.rand, service.Forms())}, nil)
+		return c.send(ctx, "POST", "/api/form-downloads", map[string]any{"student_id": c.student(), "form": school.Pick(c.rand, school.Forms())}, nil)
 	case n < 84:
 		return c.alert(ctx)
 	case n < 89:
@@ -163,7 +163,7 @@ func (c *Crowd) arrive(ctx context.Context) error {
 		return nil
 	}
 	var made row
-	err := c.send(ctx, "POST", "/api/students", map[string]any{"name": service.Name(c.rand)}, &made)
+	err := c.send(ctx, "POST", "/api/students", map[string]any{"name": school.Name(c.rand)}, &made)
 	if err == nil {
 		c.students = append(c.students, made.ID)
 	}
@@ -174,19 +174,17 @@ type row struct {
 	ID int64 `json:"id"`
 }
 
-func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
-
-func (c *Crowd) student() int64 { return pick(c.rand, c.students) }
+func (c *Crowd) student() int64 { return school.Pick(c.rand, c.students) }
 
 func (c *Crowd) checkIn(ctx context.Context) error {
-	levels := service.Levels(c.rand, c.rand.Float64())
+	levels := school.Levels(c.rand, c.rand.Float64())
 	body := map[string]any{"student_id": c.student(), "mood": levels.Mood, "energy": levels.Energy, "stress": levels.Stress}
 	if c.rand.IntN(3) > 0 {
 		body["feel_better"] = levels.FeelBetter
 	}
 	comment := c.rand.IntN(4) == 0
 	if comment {
-		body["comment"] = pick(c.rand, comments)
+		body["comment"] = school.Pick(c.rand, comments)
 	}
 	var made row
 	if err := c.send(ctx, "POST", "/api/checkins", body, &made); err != nil {
@@ -218,7 +216,7 @@ func (c *Crowd) correct(ctx context.Context) error {
 	i := c.rand.IntN(len(c.recent))
 	path := "/api/checkins/" + strconv.FormatInt(c.recent[i], 10)
 	if c.rand.IntN(4) > 0 {
-		return c.send(ctx, "PATCH", path, map[string]any{"mood": pick(c.rand, service.Moods())}, nil)
+		return c.send(ctx, "PATCH", path, map[string]any{"mood": school.Pick(c.rand, school.Moods())}, nil)
 	}
 	c.recent = append(c.recent[:i], c.recent[i+1:]...)
 	return c.send(ctx, "DELETE", path, nil, nil)
@@ -226,7 +224,7 @@ func (c *Crowd) correct(ctx context.Context) error {
 
 func (c *Crowd) alert(ctx context.Context) error {
 	var made row
-	err := c.send(ctx, "POST", "/api/alerts", map[string]any{"student_id": c.student(), "severity": pick(c.rand, service.Severities()), "reason": pick(c.rand, service.Reasons())}, &made)
+	err := c.send(ctx, "POST", "/api/alerts", map[string]any{"student_id": c.student(), "severity": school.Pick(c.rand, school.Severities()), "reason": school.Pick(c.rand, school.Reasons())}, &made)
 	if err == nil {
 		c.alerts = keep(c.alerts, made.ID)
 	}

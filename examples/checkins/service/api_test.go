@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/belfryhq/belfry/examples/checkins/service"
+	"github.com/belfryhq/belfry/examples/checkins/school"
 )
 
 const checkin = `{"student_id": 1, "mood": "Great", "energy": "Low", "stress": "Very High Stress", "feel_better": "Same", "comment": "a\nb \u00e4 <b>"}`
@@ -48,7 +48,7 @@ func TestACheckInIsAddedReadChangedAndDeleted(t *testing.T) {
 func TestEveryLevelIsTaken(t *testing.T) {
 	onEach(t, func(t *testing.T, s *site) {
 		s.must(201, "POST", "/api/students", `{"name": "Ada", "active": false}`)
-		for field, levels := range map[string][]string{"mood": service.Moods(), "energy": service.Energies(), "stress": service.Stresses(), "feel_better": service.FeelBetter()} {
+		for field, levels := range map[string][]string{"mood": school.Moods(), "energy": school.Energies(), "stress": school.Stresses(), "feel_better": school.FeelBetter()} {
 			for _, level := range levels {
 				values := map[string]string{"mood": "Okay", "energy": "High", "stress": "No Stress", "feel_better": "No"}
 				values[field] = level
@@ -59,12 +59,12 @@ func TestEveryLevelIsTaken(t *testing.T) {
 				}
 			}
 		}
-		for _, severity := range service.Severities() {
-			for _, status := range service.Statuses() {
+		for _, severity := range school.Severities() {
+			for _, status := range school.Statuses() {
 				s.must(201, "POST", "/api/alerts", fmt.Sprintf(`{"student_id":1,"severity":%q,"status":%q,"reason":"x"}`, severity, status))
 			}
 		}
-		for _, sentiment := range service.Sentiments() {
+		for _, sentiment := range school.Sentiments() {
 			s.must(201, "POST", "/api/journal-sentiments", fmt.Sprintf(`{"student_id":1,"sentiment":%q}`, sentiment))
 			s.must(201, "POST", "/api/checkin-sentiments", fmt.Sprintf(`{"checkin_id":1,"sentiment":%q}`, sentiment))
 		}
@@ -174,7 +174,7 @@ func TestListsAreNarrowedAndPaged(t *testing.T) {
 		const n = 25
 		for i := range n {
 			s.set(begin.Add(time.Duration(i/3) * time.Minute)) // several at one time
-			s.must(201, "POST", "/api/checkins", fmt.Sprintf(`{"student_id":%d,"mood":%q,"energy":"Low","stress":"Moderate"}`, i%2+1, service.Moods()[i%3]))
+			s.must(201, "POST", "/api/checkins", fmt.Sprintf(`{"student_id":%d,"mood":%q,"energy":"Low","stress":"Moderate"}`, i%2+1, school.Moods()[i%3]))
 		}
 		ids := func(path string) (list []float64) {
 			for cursor := ""; ; {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/belfryhq/belfry/examples/checkins/service"
+	"github.com/belfryhq/belfry/examples/checkins/school"
 	"github.com/belfryhq/belfry/internal/dashboard"
 	"github.com/belfryhq/belfry/test/services"
 )
@@ -110,16 +110,16 @@ func (m *model) fill(in *time.Location, n int) {
 		student := pick(m.rand, m.students[:6]).id // two never check in
 		switch what := m.rand.IntN(10); {
 		case what < 5 || len(m.checkins) == 0:
-			mood := pick(m.rand, service.Moods())
+			mood := pick(m.rand, school.Moods())
 			m.checkins = append(m.checkins, m.add("checkins", student, fmt.Sprintf(`{"student_id":%d,"mood":%q,"energy":"Low","stress":"Moderate"}`, student, mood), mood))
 		case what == 5:
-			severity, status, reason := pick(m.rand, service.Severities()), pick(m.rand, service.Statuses()), fmt.Sprint("reason ", m.rand.IntN(100))
+			severity, status, reason := pick(m.rand, school.Severities()), pick(m.rand, school.Statuses()), fmt.Sprint("reason ", m.rand.IntN(100))
 			m.alerts = append(m.alerts, m.add("alerts", student, fmt.Sprintf(`{"student_id":%d,"severity":%q,"status":%q,"reason":%q}`, student, severity, status, reason), severity, status, reason))
 		case what == 6:
-			sentiment := pick(m.rand, service.Sentiments())
+			sentiment := pick(m.rand, school.Sentiments())
 			m.journals = append(m.journals, m.add("journal-sentiments", student, fmt.Sprintf(`{"student_id":%d,"sentiment":%q}`, student, sentiment), sentiment))
 		case what == 7:
-			sentiment, checkin := pick(m.rand, service.Sentiments()), pick(m.rand, m.checkins)
+			sentiment, checkin := pick(m.rand, school.Sentiments()), pick(m.rand, m.checkins)
 			if !checkin.removed {
 				m.sentiments = append(m.sentiments, m.add("checkin-sentiments", checkin.id, fmt.Sprintf(`{"checkin_id":%d,"sentiment":%q}`, checkin.id, sentiment), sentiment))
 			}
@@ -147,13 +147,13 @@ func (m *model) disturb() {
 		case 1:
 			c := pick(m.rand, m.checkins)
 			if !c.removed {
-				c.words[0] = pick(m.rand, service.Moods())
+				c.words[0] = pick(m.rand, school.Moods())
 				m.must(200, "PATCH", fmt.Sprint("/api/checkins/", c.id), fmt.Sprintf(`{"mood":%q}`, c.words[0]))
 			}
 		case 2:
 			if len(m.alerts) > 0 {
 				a := pick(m.rand, m.alerts)
-				a.words[1] = pick(m.rand, service.Statuses())
+				a.words[1] = pick(m.rand, school.Statuses())
 				m.must(200, "PATCH", fmt.Sprint("/api/alerts/", a.id), fmt.Sprintf(`{"status":%q}`, a.words[1]))
 			}
 		case 3:

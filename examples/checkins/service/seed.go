@@ -6,29 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/belfryhq/belfry/examples/checkins/school"
 )
 
 // SeedDays is how far back the made-up past of Seed goes: far enough for last
 // month and the one before it.
 const SeedDays = 95
-
-var (
-	firstNames = []string{"Ada", "Ben", "Chloe", "Dev", "Elif", "Finn", "Grace", "Hugo", "Ines", "Jonas", "Kira", "Liam", "Mina", "Noah", "Olga", "Pavel", "Ruth", "Sami", "Tess", "Yusuf"}
-	lastNames  = []string{"Adler", "Baker", "Costa", "Demir", "Evans", "Fischer", "Garcia", "Haddad", "Ivanov", "Jensen", "Kaya", "Lindqvist", "Moreau", "Novak", "Okafor", "Park"}
-	reasons    = []string{"Very high stress three times in a row", "No check-in for two weeks", "Mood has fallen all week", "Asked for help in a comment", "Stress before the exams"}
-	forms      = []string{"appointment", "first-visit", "group-session"}
-)
-
-// Reasons are those that made-up alerts have.
-func Reasons() []string { return append([]string{}, reasons...) }
-
-// Forms are those that made-up downloads are of.
-func Forms() []string { return append([]string{}, forms...) }
-
-// Name makes up a student's name.
-func Name(r *rand.Rand) string {
-	return firstNames[r.IntN(len(firstNames))] + " " + lastNames[r.IntN(len(lastNames))]
-}
 
 // Seed fills the database with made-up students and three months of their
 // check-ins, alerts, sentiments and downloads up to now, in one transaction. A
@@ -84,7 +68,7 @@ func (p *past) make(now time.Time) {
 	begin := now.AddDate(0, 0, -SeedDays)
 	var students []int64
 	for i := range 60 {
-		name := firstNames[i%len(firstNames)] + " " + lastNames[(i*7)%len(lastNames)]
+		name := school.Name(p.rand)
 		students = append(students, p.add("students", begin, map[string]any{"name": name, "active": i%12 != 5}))
 	}
 	for day := range SeedDays + 1 {
@@ -105,7 +89,7 @@ func (p *past) make(now time.Time) {
 
 // checkin makes one up, and sometimes what follows from it.
 func (p *past) checkin(at time.Time, student int64, day int) {
-	levels := Levels(p.rand, float64(day%28)/28)
+	levels := school.Levels(p.rand, float64(day%28)/28)
 	id := p.add("checkins", at, map[string]any{"student_id": student, "mood": levels.Mood, "energy": levels.Energy, "stress": levels.Stress, "feel_better": levels.FeelBetter})
 	soon := at.Add(time.Second)
 	if p.rand.IntN(12) == 0 {
@@ -115,42 +99,13 @@ func (p *past) checkin(at time.Time, student int64, day int) {
 		p.add("journal_sentiments", soon, map[string]any{"student_id": student, "sentiment": levels.Sentiment})
 	}
 	if p.rand.IntN(20) == 0 {
-		p.add("form_downloads", soon, map[string]any{"student_id": student, "form": forms[p.rand.IntN(len(forms))]})
+		p.add("form_downloads", soon, map[string]any{"student_id": student, "form": school.Pick(p.rand, school.Forms())})
 	}
 	if levels.Sentiment == "negative" && p.rand.IntN(6) == 0 {
 		status := "resolved"
 		if day > SeedDays-4 {
-			status = Statuses()[p.rand.IntN(3)]
+			status = school.Pick(p.rand, school.Statuses())
 		}
-		p.add("alerts", soon, map[string]any{"student_id": student, "severity": Severities()[p.rand.IntN(3)], "status": status, "reason": reasons[p.rand.IntN(len(reasons))]})
+		p.add("alerts", soon, map[string]any{"student_id": student, "severity": school.Pick(p.rand, school.Severities()), "status": status, "reason": school.Pick(p.rand, school.Reasons())})
 	}
-}
-
-// MadeUp are the levels of a made-up check-in.
-type MadeUp struct {
-	Mood, Energy, Stress, FeelBetter string
-	Sentiment                        string // that a reader would find in it
-}
-
-// Levels makes up how somebody is: the more strain, from 0 to 1, the worse.
-func Levels(r *rand.Rand, strain float64) MadeUp {
-	// The mean of two throws keeps most in the middle.
-	load := (r.Float64()+r.Float64())/2*0.8 + strain*0.2
-	pick := func(levels []string, at float64) string {
-		return levels[min(len(levels)-1, int(at*float64(len(levels))))]
-	}
-	made := MadeUp{
-		Mood:       pick(Moods(), load),
-		Energy:     pick(Energies(), 1-load*0.7-r.Float64()*0.3),
-		Stress:     pick(Stresses(), load*0.7+r.Float64()*0.3),
-		FeelBetter: FeelBetter()[r.IntN(3)],
-		Sentiment:  "neutral",
-	}
-	switch {
-	case load > 0.6:
-		made.Sentiment = "negative"
-	case load < 0.35:
-		made.Sentiment = "positive"
-	}
-	return made
 }

@@ -1,31 +1,10 @@
 package service
 
-import "slices"
+import (
+	"slices"
 
-// Moods are the moods of a check-in, from the best to the worst.
-func Moods() []string {
-	return []string{"Awesome", "Great", "Loved", "Okay", "Meh", "Anxious", "Bad", "Terrible", "Upset"}
-}
-
-// Energies are the levels of energy of a check-in.
-func Energies() []string { return []string{"Low", "Moderate", "High"} }
-
-// Stresses are the levels of stress of a check-in.
-func Stresses() []string {
-	return []string{"No Stress", "Low Stress", "Moderate", "High Stress", "Very High Stress"}
-}
-
-// FeelBetter are the answers to whether one feels better than the last time.
-func FeelBetter() []string { return []string{"Yes", "No", "Same"} }
-
-// Severities are those of an alert.
-func Severities() []string { return []string{"low", "medium", "high"} }
-
-// Statuses are those of an alert. One that is resolved is no flag any more.
-func Statuses() []string { return []string{"open", "in_progress", "resolved"} }
-
-// Sentiments are what was read out of a journal entry or of a comment.
-func Sentiments() []string { return []string{"positive", "neutral", "negative"} }
+	"github.com/belfryhq/belfry/examples/checkins/school"
+)
 
 // kind is what a field holds.
 type kind int
@@ -67,7 +46,7 @@ const maxComment = 2000
 // first.
 func resources() []resource {
 	student := field{name: "student_id", about: "Whose it is.", kind: integer, required: true, of: "students", example: 1}
-	sentiment := field{name: "sentiment", about: "What was read out of it.", required: true, levels: Sentiments(), example: "neutral"}
+	sentiment := field{name: "sentiment", about: "What was read out of it.", required: true, levels: school.Sentiments(), example: "neutral"}
 	return []resource{
 		{path: "students", table: "students", one: "student", about: "Who checks in.", filters: []string{"active"}, fields: []field{
 			{name: "name", about: "The name that counselors see.", required: true, max: 200, example: "Ada Lovelace"},
@@ -76,17 +55,17 @@ func resources() []resource {
 		{path: "checkins", table: "checkins", one: "check-in", about: "How a student is at a moment.",
 			filters: []string{"student_id", "mood", "energy", "stress", "feel_better"}, fields: []field{
 				student,
-				{name: "mood", about: "The mood.", required: true, levels: Moods(), example: "Great"},
-				{name: "energy", about: "The energy.", required: true, levels: Energies(), example: "Moderate"},
-				{name: "stress", about: "The stress.", required: true, levels: Stresses(), example: "Low Stress"},
-				{name: "feel_better", about: "Whether the student feels better than the last time.", levels: FeelBetter(), example: "Yes"},
+				{name: "mood", about: "The mood.", required: true, levels: school.Moods(), example: "Great"},
+				{name: "energy", about: "The energy.", required: true, levels: school.Energies(), example: "Moderate"},
+				{name: "stress", about: "The stress.", required: true, levels: school.Stresses(), example: "Low Stress"},
+				{name: "feel_better", about: "Whether the student feels better than the last time.", levels: school.FeelBetter(), example: "Yes"},
 				{name: "comment", about: "What the student writes.", max: maxComment, lines: true, example: "The exam went well."},
 			}},
 		{path: "alerts", table: "alerts", one: "alert", about: "What a counselor should look at.",
 			filters: []string{"student_id", "severity", "status"}, fields: []field{
 				student,
-				{name: "severity", about: "How urgent it is.", required: true, levels: Severities(), example: "high"},
-				{name: "status", about: "What became of it.", initial: "open", levels: Statuses(), example: "open"},
+				{name: "severity", about: "How urgent it is.", required: true, levels: school.Severities(), example: "high"},
+				{name: "status", about: "What became of it.", initial: "open", levels: school.Statuses(), example: "open"},
 				{name: "reason", about: "Why there is an alert.", required: true, max: 500, example: "Very high stress three times in a row"},
 			}},
 		{path: "journal-sentiments", table: "journal_sentiments", one: "journal sentiment", about: "What was read out of an entry of a student's journal.",
