@@ -60,13 +60,19 @@ func (b *board) open() {
 // checkins starts examples/checkins in the server's folder.
 func (b *board) checkins(database, webhook string) {
 	b.t.Helper()
-	program := filepath.Join(b.t.(*testing.T).TempDir(), "checkins")
-	if out, err := exec.Command("go", "build", "-o", program, "../../examples/checkins").CombinedOutput(); err != nil {
-		b.t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := buildCheckIns(b.t)
 	b.service = launch(b.t, b.dir, []string{"DATABASE_URL=" + database, "LARAVEL_WEBHOOK_URL=" + webhook, "SERVICES_WEBHOOK_SHARED_SECRET=" + webhookSecret},
 		program, "--listen", "127.0.0.1:0")
 	b.url = b.service.says(`Check-ins on (http://\S+)`)
+}
+
+func buildCheckIns(t testing.TB) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), "checkins")
+	if out, err := exec.Command("go", "build", "-o", program, "../../examples/checkins").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return program
 }
 
 // post makes a request of the service.
