@@ -12,20 +12,6 @@ before(async () => {
 })
 after(() => stage?.stop())
 
-test('dashboard: after the line was cut during a change it is right', async t => {
-  const line = await Line.open(t, stage.server)
-  const { page, count } = await stage.open(t, { url: line.url })
-  line.cut()
-  await stage.service.checkIn(stage.student)
-  await live(page, false)
-  assert.equal(await numberOf(page), count)
-  line.mend()
-  await shows(page, count + 1)
-  await live(page)
-  await stage.service.checkIn(stage.student)
-  await shows(page, count + 2)
-})
-
 test('dashboard: a change while the receiver is down for ten seconds arrives', async t => {
   const hook = await Line.open(t, stage.server)
   // The same database, and a sender of its own that posts through the line.

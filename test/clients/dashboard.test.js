@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { noViolations } from './helpers/axe.js'
 import { screenshots } from './helpers/browser.js'
 import { addPerson, signIn } from './helpers/people.js'
+import { Line } from './helpers/proxy.js'
 import { live, numberOf, Stage, shows } from './helpers/stage.js'
 
 /** @type {Stage} */
@@ -46,6 +47,20 @@ test('dashboard: ten check-ins at once are three broadcasts at most, and the las
   // One at once, and one each half a second: two more for what took up to 200 ms.
   assert.ok(those.length <= 2 + Math.ceil(took / 500), `${those.length} in ${took} ms`)
   assert.equal(those.at(-1)?.this_week_checkins, count + 10)
+})
+
+test('dashboard: after the line was cut during a change it is right', async t => {
+  const line = await Line.open(t, stage.server)
+  const { page, count } = await stage.open(t, { url: line.url })
+  line.cut()
+  await stage.service.checkIn(stage.student)
+  await live(page, false)
+  assert.equal(await numberOf(page), count)
+  line.mend()
+  await shows(page, count + 1)
+  await live(page)
+  await stage.service.checkIn(stage.student)
+  await shows(page, count + 2)
 })
 
 test('dashboard: the Python sender in an application of FastAPI moves the same page', async t => {
