@@ -140,7 +140,7 @@ func TestFiguresEqualAnIndependentCount(t *testing.T) {
 			y, m, d := change.In(zone).Date()
 			for _, now := range []time.Time{change, time.Date(y, m, d, 0, 0, 0, 0, zone), time.Date(y, m, d+1, 0, 0, 0, 0, zone), time.Date(y, m+1, 1, 0, 0, 0, 0, zone)} {
 				nows = append(nows, now.Add(-time.Millisecond), now)
-				for range 40 {
+				for range 12 {
 					add(now.Add(time.Duration(random.Int64N(int64(70*24*time.Hour))) - 60*24*time.Hour).Truncate(time.Millisecond))
 					add(now.Add(time.Duration(random.IntN(5)-2) * time.Millisecond))
 				}
