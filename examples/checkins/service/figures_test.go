@@ -33,9 +33,9 @@ func TestFiguresEqualAPlainComputation(t *testing.T) {
 						t.Fatal(err)
 					}
 					m := newModel(s, rand.New(rand.NewPCG(uint64(i), 7)))
-					m.fill(location, 200)
+					m.fill(location, 140)
 					d := dashboardOf(t, s, zone)
-					for range 3 {
+					for range 2 {
 						m.compare(d, location)
 						m.fill(location, 20)
 						m.disturb()
@@ -167,7 +167,7 @@ func (m *model) disturb() {
 // compare asks the dashboard at many moments and for each range.
 func (m *model) compare(set *dashboard.Set, in *time.Location) {
 	m.t.Helper()
-	for range 6 {
+	for range 5 {
 		now := pick(m.rand, edges(in)).Add(time.Duration(m.rand.IntN(3)-1) * time.Millisecond)
 		look(m.t, set, now, func(d *dashboard.Dashboards) {
 			for name, of := range ranges {
