@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/examples/checkins/crowd"
 	"github.com/belfryhq/belfry/examples/checkins/service"
 	"github.com/belfryhq/belfry/internal/config"
@@ -116,8 +117,11 @@ func untilSignal(parent context.Context, last func()) (context.Context, func()) 
 // bind listens for the check-in service.
 func (c *demo) bind(asked bool) (net.Listener, error) {
 	l, err := net.Listen("tcp", c.checkins)
-	if err == nil || asked {
-		return l, err
+	if err != nil && asked {
+		return nil, &belfry.Error{Code: belfry.CodeInvalid, Message: "the check-in service cannot listen on " + c.checkins, Err: err, Hint: "choose another address with --checkins"}
+	}
+	if err == nil {
+		return l, nil
 	}
 	fmt.Fprintf(c.Stdout, "Something else is on %s, so the check-in service takes another port.\n", c.checkins)
 	return net.Listen("tcp", "127.0.0.1:0")
