@@ -6,6 +6,7 @@ import { base } from '../base'
 import { byId } from '../dom'
 import { Refusal } from '../request'
 import { App } from './App'
+import { watchHistory } from './kit/history'
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -17,6 +18,8 @@ const queries = new QueryClient({
     },
   },
 })
+
+watchHistory()
 
 createRoot(byId('root', HTMLElement)).render(
   <StrictMode>

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'react'
+import { holdHistory } from '../kit/history'
 
 /** What asks before a page with unsaved work is left. */
 export interface LeaveGuard {
@@ -37,11 +38,11 @@ export function useLeaveGuard(active: boolean): LeaveGuard {
     }
     window.addEventListener('beforeunload', onUnload)
     document.addEventListener('click', onClick, { capture: true })
-    window.addEventListener('popstate', onBack, { capture: true })
+    const release = holdHistory(onBack)
     return () => {
       window.removeEventListener('beforeunload', onUnload)
       document.removeEventListener('click', onClick, { capture: true })
-      window.removeEventListener('popstate', onBack, { capture: true })
+      release()
     }
   }, [])
 
