@@ -24,7 +24,9 @@ func dashboardOf(t *testing.T, s *site, zone string) *dashboard.Set {
 		t.Fatal(err)
 	}
 	database := s.database
-	if database == "" {
+	if database != "" {
+		database += "&timezone=" + zone // of the session: the statements must not care
+	} else {
 		database = "sqlite://" + filepath.ToSlash(filepath.Join(s.dir, "checkins.db"))
 	}
 	cfg, err := config.Load(config.Options{File: file, Dir: t.TempDir(), Environ: []string{"CHECKINS_DATABASE_URL=" + database, "CHECKINS_TIMEZONE=" + zone}})
