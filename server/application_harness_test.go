@@ -63,14 +63,23 @@ func (a *application) process(cfg server.BackendConfig) *server.Backend {
 	link := server.NewLink(a.dir)
 	cfg.DataDir = a.dir
 	cfg.Logger = slog.New(slog.NewTextHandler(a.t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
+	notes := server.NewNotes(link)
+	ctx, cancel := context.WithCancel(context.Background())
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		notes.Run(ctx)
+	}()
 	b, err := server.OpenBackend(cfg, server.Links{
-		Realtime: link, App: a.app,
+		Realtime: link, App: a.app, Trace: notes.Tell,
 		Enqueued: func([]string) { link.Poke(context.Background()) },
 	})
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	a.t.Cleanup(func() {
+		cancel()
+		<-told
 		link.Close()
 		if err := b.Close(); err != nil {
 			a.t.Error(err)

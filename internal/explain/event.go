@@ -122,7 +122,7 @@ func (c *inquiry) nowhere(t *trace.Timeline) *Verdict {
 			Fix: "Mend the cause, and send the event again from its source: it is not among the failed jobs."}
 	case t.Has(trace.Queued):
 		return &Verdict{Code: Lost, Sentence: "The event was queued, and is in no queue any more, though nothing says that it was sent.",
-			Fix: "See whether somebody ran belfry queue:clear or queue:forget, and send the event again from its source."}
+			Fix: "See whether somebody ran belfry queue:clear or queue:forget, or a worker process could not reach this server to tell; if so, send the event again from its source."}
 	}
 	return &Verdict{Code: Waiting, Sentence: "The event was accepted and is being sent at the moment.", Fix: "Ask again in a second."}
 }
