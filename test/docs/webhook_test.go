@@ -1,43 +1,43 @@
 package docs_test
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/dashboard"
 	"github.com/belfryhq/belfry/internal/ingest"
-	"github.com/belfryhq/belfry/internal/store"
 	"github.com/belfryhq/belfry/internal/web"
 	"github.com/belfryhq/belfry/server"
 	"github.com/belfryhq/belfry/webhook"
 )
 
-// noted are dashboards that are only told of changes.
-type noted struct{ changes chan string }
+const webhookSecret = "a-secret-of-more-than-sixteen"
 
-func (noted) Resolve(dashboard, rangeName string) (string, string, error) {
-	return "default", rangeName, nil
+// receives gives a server a public dashboard, and the secret that tells of its
+// changes.
+func receives(t *testing.T, c *server.Config) {
+	t.Helper()
+	set, err := dashboard.Compile([]dashboard.Spec{{
+		Name: dashboard.Default, Public: true, Database: dashboard.Own,
+		Figures: []dashboard.FigureSpec{{Name: "people", Kind: dashboard.KindNumber, SQL: "SELECT count(*) FROM users"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Dashboards, c.WebhookSecrets = set, []string{webhookSecret}
+	c.Logger = nil // it says what these tests provoke
 }
 
-func (n noted) Changed(dashboard, rangeName, reason string) error {
-	n.changes <- dashboard + " " + rangeName + " " + reason
-	return nil
-}
-
-// The three ways to sign give the same signature, and the call is taken.
+// The three ways to sign give the same signature, and pages are told.
 func TestGuide_SigningAWebhook(t *testing.T) {
-	const secret, want = "a-secret-of-more-than-sixteen", "default this_week checkin created"
-	told := noted{make(chan string, 9)}
-	s := receiver(t, told, secret)
+	s := serveWith(t, nil, func(c *server.Config) { receives(t, c) })
+	page := s.connect(t, "dashboard")
 	body := []byte(`{"reason": "checkin created", "stats": null, "range": "this_week"}`)
 	for name, command := range map[string]func(text string) *exec.Cmd{
 		"sign-belfry":  func(text string) *exec.Cmd { return s.shell(t, text) },
@@ -49,63 +49,34 @@ func TestGuide_SigningAWebhook(t *testing.T) {
 			if cmd.Env == nil {
 				cmd.Env = os.Environ()
 			}
-			cmd.Env = append(cmd.Env, "SERVICES_WEBHOOK_SHARED_SECRET="+secret)
+			cmd.Env = append(cmd.Env, "SERVICES_WEBHOOK_SHARED_SECRET="+webhookSecret)
 			header, answer, _ := strings.Cut(finish(t, cmd), "\n")
-			if header != "X-Webhook-Signature: "+webhook.Sign(secret, body) {
+			if header != "X-Webhook-Signature: "+webhook.Sign(webhookSecret, body) {
 				t.Errorf("it prints %s", header)
 			}
 			var result ingest.Result
 			if err := json.Unmarshal([]byte(answer), &result); err != nil || result.Status != ingest.StatusOK {
 				t.Errorf("the answer is %s", answer)
 			}
-			select {
-			case got := <-told.changes:
-				if got != want {
-					t.Errorf("told of %q, want %q", got, want)
-				}
-			default:
-				t.Error("no dashboard is told")
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			m, err := page.Await(ctx, dashboard.EventName, "dashboard")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(m.Text(), `"reason":"checkin created"`) {
+				t.Errorf("the page is told %s", m.Text())
 			}
 		})
 	}
 }
 
-// receiver is a server's door for signed webhooks.
-func receiver(t *testing.T, boards ingest.Dashboards, secret string) *site {
-	t.Helper()
-	db, err := store.Open(store.Config{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	in := ingest.New(ingest.Config{DB: db, Dashboards: boards})
-	in.SetSecrets([]string{secret})
-	door := httptest.NewServer(web.NewIngest(web.IngestConfig{Take: in.Take, Address: func(*http.Request) netip.Addr { return netip.Addr{} }}))
-	t.Cleanup(door.Close)
-	_, port, err := net.SplitHostPort(door.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &site{t: t, port: port, dir: t.TempDir()}
-}
-
 func refusingWebhooks(t *testing.T, hears func(name, text string)) {
 	t.Helper()
-	const secret = "a-secret-of-more-than-sixteen"
-	quiet := func(secrets ...string) *site {
-		return serveWith(t, nil, func(c *server.Config) {
-			c.WebhookSecrets = secrets
-			c.Logger = nil // it says what this test provokes
-		})
-	}
-	s := quiet(secret)
-	v := &visitor{s: s}
-	headers := func(scheme webhook.Scheme, at time.Time) (list []string) {
+	v := &visitor{s: serveWith(t, nil, func(c *server.Config) { receives(t, c) })}
+	headers := func(scheme webhook.Scheme, at time.Time, body string) (list []string) {
 		h := http.Header{}
-		if err := webhook.SetHeaders(h, []webhook.Scheme{scheme}, []string{secret}, "msg_1", at, []byte("{}")); err != nil {
+		if err := webhook.SetHeaders(h, []webhook.Scheme{scheme}, []string{webhookSecret}, "msg_1", at, []byte(body)); err != nil {
 			t.Fatal(err)
 		}
 		for name := range h {
@@ -113,47 +84,25 @@ func refusingWebhooks(t *testing.T, hears func(name, text string)) {
 		}
 		return list
 	}
-	hears("no secret", (&visitor{s: quiet()}).asks(t, web.IngestPath, "{}", headers(webhook.Plain, time.Now())...))
+	now := time.Now()
 	hears("missing", v.asks(t, web.IngestPath, "{}"))
-	hears("wrong", v.asks(t, web.IngestPath, "{ }", headers(webhook.Plain, time.Now())...))
+	hears("wrong", v.asks(t, web.IngestPath, "{ }", headers(webhook.Plain, now, "{}")...))
 	hears("malformed", v.asks(t, web.IngestPath, "{}", webhook.HeaderSignature, "sha256=1"))
-	hears("old", v.asks(t, web.IngestPath, "{}", headers(webhook.Standard, time.Now().Add(-time.Hour))...))
+	hears("old", v.asks(t, web.IngestPath, "{}", headers(webhook.Standard, now.Add(-time.Hour), "{}")...))
+	v.send(t, http.MethodPost, web.IngestPath, "{}", headers(webhook.Standard, now, "{}")...).Body.Close()
+	hears("replayed", v.asks(t, web.IngestPath, "{ }", headers(webhook.Standard, now, "{ }")...))
 	refused := ""
 	within(t, func() bool {
 		refused = v.asks(t, web.IngestPath, "{}")
 		return strings.Contains(refused, "a minute")
 	}, "nobody is told to wait")
 	hears("limited", refused)
-	hears("replayed", toldOnce(t, secret, false))
-	hears("no ids", toldOnce(t, secret, true))
-}
 
-// toldOnce is what a message with the id of another is answered with, or, when
-// the database is away, any message.
-func toldOnce(t *testing.T, secret string, away bool) string {
-	t.Helper()
-	db, err := store.Open(store.Config{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if !away {
-		if _, err := db.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	in := ingest.New(ingest.Config{DB: db, Dashboards: noted{make(chan string, 9)}})
-	in.SetSecrets([]string{secret})
-	for _, body := range []string{"{}", "{ }"} {
-		h := http.Header{}
-		if err = webhook.SetHeaders(h, []webhook.Scheme{webhook.Standard}, []string{secret}, "msg_1", time.Now(), []byte(body)); err != nil {
-			t.Fatal(err)
-		}
-		_, err = in.Take(t.Context(), ingest.Received{Header: h, Body: []byte(body)})
-	}
-	refusal, ok := errors.AsType[*belfry.Error](err)
-	if !ok {
-		t.Fatalf("the second answer is %v", err)
-	}
-	return refusal.Message + "; " + refusal.Hint
+	none := &visitor{s: serveWith(t, nil, func(c *server.Config) { c.Logger = nil })}
+	hears("no secret", none.asks(t, web.IngestPath, "{}", headers(webhook.Plain, now, "{}")...))
+	away := &visitor{s: serveWith(t, nil, func(c *server.Config) {
+		receives(t, c)
+		c.Backend.DatabaseURL = "postgres://belfry:none@127.0.0.1:1/belfry"
+	})}
+	hears("no ids", away.asks(t, web.IngestPath, "{}", headers(webhook.Standard, now, "{}")...))
 }
