@@ -31,14 +31,17 @@ type explained struct {
 
 func explaining(t *testing.T, cfg server.BackendConfig, change func(*server.Config)) *explained {
 	t.Helper()
-	e := &explained{application: serveApplication(t, cfg, change)}
-	link, err := control.Dial(t.Context(), e.dir)
+	return explainingOn(serveApplication(t, cfg, change))
+}
+
+func explainingOn(a *application) *explained {
+	a.t.Helper()
+	link, err := control.Dial(a.t.Context(), a.dir)
 	if err != nil {
-		t.Fatal(err)
+		a.t.Fatal(err)
 	}
-	t.Cleanup(link.Close)
-	e.link = link
-	return e
+	a.t.Cleanup(link.Close)
+	return &explained{a, link}
 }
 
 // ask asks over the control link, as belfry explain does.
