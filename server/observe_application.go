@@ -57,6 +57,7 @@ func (s *Server) applicationFigures() ops.Application {
 		Boards:    s.dashboards.Stats,
 		Broadcast: s.backend.Broadcast.Stats,
 		Push:      s.backend.Notify.PushStats,
+		Trace:     s.trace.Stats,
 		Queues:    s.backend.Queue.Stats,
 		Sizes:     s.looks.sizes.Get,
 		Workers:   s.looks.workers.Get,

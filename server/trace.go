@@ -25,7 +25,7 @@ type Trace struct {
 	Bytes int
 	For   time.Duration
 	// Rate is how many events a second are traced whole; default 1000. Of more,
-	// some are, and all that fail.
+	// some are, and all that fail. Negative: all are.
 	Rate int
 	// FailuresFor is how long failures are kept in the database; default seven
 	// days.

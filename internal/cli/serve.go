@@ -202,7 +202,9 @@ func serverConfig(cfg *config.Config) server.Config {
 		ConfigFile:          cfg.File(),
 		Backend:             backendConfig(cfg),
 		Concurrency:         cfg.Workers.Concurrency,
-		CORSOrigins:         cfg.CORSOrigins,
+		Trace: server.Trace{Off: !cfg.Trace.Enabled, Bytes: cfg.Trace.Memory, For: cfg.Trace.Keep, Rate: cfg.Trace.EventsPerSecond,
+			FailuresFor: cfg.Trace.Failures},
+		CORSOrigins: cfg.CORSOrigins,
 		Authorization: server.Authorization{
 			ChannelURL: cfg.Authorization.URL,
 			UserURL:    cfg.Authorization.UserURL,

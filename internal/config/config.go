@@ -92,6 +92,8 @@ type Config struct {
 	Queues []QueueSettings `yaml:"queues"`
 	// The worker inside the server.
 	Workers Workers `yaml:"workers"`
+	// What is remembered of events and connections, to explain where they went.
+	Trace Trace `yaml:"trace"`
 	// Several servers as one.
 	Cluster Section `yaml:"cluster" later:"the cluster" example:"{}"`
 

@@ -15,12 +15,14 @@ import (
 	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/notify"
 	"github.com/belfryhq/belfry/internal/queue"
+	"github.com/belfryhq/belfry/internal/trace"
 )
 
 // Application gives the figures of the application side; nil members are left
 // out. They are called once a scrape, concurrently with everything.
 type Application struct {
 	Identity  func() identity.Stats
+	Trace     func() trace.Stats
 	Ingest    func() ingest.Stats
 	Boards    func() []dashboard.Stats
 	Authz     func() authz.Stats // an answer without counts is left out
@@ -113,6 +115,9 @@ func (s sink) application(a Application, version string) {
 	}
 	if a.Push != nil {
 		s.push(a.Push())
+	}
+	if a.Trace != nil {
+		s.trace(a.Trace())
 	}
 	if a.Identity != nil {
 		s.identity(a.Identity())

@@ -16,6 +16,7 @@ import (
 	"github.com/belfryhq/belfry/internal/notify"
 	"github.com/belfryhq/belfry/internal/ops"
 	"github.com/belfryhq/belfry/internal/queue"
+	"github.com/belfryhq/belfry/internal/trace"
 )
 
 // application is one with a different number in each place.
@@ -35,6 +36,9 @@ func application() ops.Application {
 		Boards: func() []dashboard.Stats {
 			return []dashboard.Stats{{Dashboard: "default", Changes: 150, Broadcasts: 152, Large: 1, Unsent: 153, Failures: 154, Computations: 7, Seconds: 9,
 				Bounds: []time.Duration{time.Millisecond, time.Second}, Buckets: []uint64{1, 3}, Figures: []dashboard.FigureStats{{Failing: "sql"}, {}}}}
+		},
+		Trace: func() trace.Stats {
+			return trace.Stats{Seen: 9, Records: 8, Dropped: 2, OneIn: 4, Bytes: 1024, FailuresWritten: 3, FailuresDropped: 1}
 		},
 		Push: func() notify.PushStats {
 			return notify.PushStats{Sent: 144, Gone: 145, Failed: 146, Retried: 147}
@@ -78,6 +82,13 @@ func TestMetrics_GiveEveryFigureOfTheApplicationSide(t *testing.T) {
 	happen(o)
 	w := get(t, o.Private(), "/metrics")
 	for _, want := range []string{
+		`belfry_trace_steps_total 9`,
+		`belfry_trace_records_total 8`,
+		`belfry_trace_dropped_total 2`,
+		`belfry_trace_sampling 4`,
+		`belfry_trace_bytes 1024`,
+		`belfry_trace_failures_total{result="written"} 3`,
+		`belfry_trace_failures_total{result="dropped"} 1`,
 		`belfry_logins_total{result="ok"} 101`,
 		`belfry_logins_total{result="wrong"} 102`,
 		`belfry_logins_total{result="limited"} 103`,

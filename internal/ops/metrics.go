@@ -82,7 +82,7 @@ func allMetrics() []*metric {
 		sockets, socketPending, socketIn, socketOut, socketPings, socketSlow, socketClosed, socketReject,
 		hookPending, hookResults, hookSeconds, hookRetried, hookDropped,
 		httpRequests, httpSeconds, certificateDays,
-	}, slices.Concat(applicationMetrics(), boardMetrics())...)
+	}, slices.Concat(applicationMetrics(), boardMetrics(), traceMetrics())...)
 }
 
 // counted are the metrics that are counted here, not read from an engine.
@@ -122,6 +122,7 @@ Counters start at zero with the process. Besides these there are the usual ` + "
 | | of broadcasts: sent, skipped (expired, or its condition said no), failed (one try), refused (had a fault) |
 | | of logins: ok, wrong, limited (refused after too many wrong ones), disabled, failed (the server's own fault) |
 | | of tokens and JWTs: ok, refused |
+| | of failures in the trace: written, dropped |
 | | of authorizations: allowed, not_signed_in, no_rule, refused, failed, invalid, unavailable |
 | version | a program's version; "other" stands for those beyond the first ten |
 | door | api, web |

@@ -20,7 +20,7 @@ type Config struct {
 	// For is how long records are kept; default one hour.
 	For time.Duration
 	// Rate is how many events a second are traced whole; default 1000. When more
-	// come, one in 2, 4, 8 … is traced, failures always.
+	// come, one in 2, 4, 8 … is traced, failures always. Negative: all are.
 	Rate int
 	// DB keeps failures; nil keeps none. FailuresFor is for how long; default
 	// seven days.
@@ -53,7 +53,9 @@ type Trace struct {
 func New(cfg Config) *Trace {
 	cfg.Bytes = max(cmp.Or(cfg.Bytes, 64<<20), 4<<20)
 	cfg.For = cmp.Or(cfg.For, time.Hour)
-	cfg.Rate = max(cmp.Or(cfg.Rate, 1000), 1)
+	if cfg.Rate = cmp.Or(cfg.Rate, 1000); cfg.Rate < 0 {
+		cfg.Rate = 1 << 40
+	}
 	cfg.FailuresFor = cmp.Or(cfg.FailuresFor, 7*24*time.Hour)
 	if cfg.Hidden == nil {
 		cfg.Hidden = func(string) bool { return false }
