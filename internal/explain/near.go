@@ -83,7 +83,7 @@ func near(name string, among []string, same func(a, b string) bool) []string {
 		steps int
 	}
 	var all []candidate
-	bound := 1 + len(name)/5
+	bound := min(1+len(name)/5, 3)
 	for _, other := range among {
 		switch {
 		case other == name || slices.ContainsFunc(all, func(c candidate) bool { return c.name == other }):
