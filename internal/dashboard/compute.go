@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -158,8 +158,8 @@ func (b *board) compute(f *figure, rangeName string, w Window, away *atomic.Poin
 	}
 	if err == nil {
 		value, err := f.value(t, b.plan, w)
-		if err == nil && len(value) > 2*maxBytes {
-			err = errors.New("it gives too much; aggregate in the SQL")
+		if err == nil && len(value) > maxBytes {
+			err = fmt.Errorf("it gives more than %d KB; aggregate in the SQL, or give fewer rows", maxBytes>>10)
 		}
 		if err != nil {
 			return fail(FailedShape, err.Error())

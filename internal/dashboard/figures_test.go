@@ -114,6 +114,11 @@ func TestRowsAreBoundedAndOrdered(t *testing.T) {
 		if _, state := s.ask(t, s.one("rows", wide)); state.Failing != dashboard.FailedShape || !strings.Contains(state.Reason, "bytes") {
 			t.Errorf("wide: %+v", state)
 		}
+		many := s.one("series", "SELECT "+fmt.Sprint(start.UnixMilli())+" + n AS time, 'some series' AS series, 1 AS value FROM ("+strings.Replace(order, "500", "20000", 1)+") AS n")
+		many.Rows = 30_000
+		if got, state := s.ask(t, many); got != `[{"time":"2026-11-18T12:00:00Z","series":"some series","value":20000}]` {
+			t.Errorf("many: %.200s %+v", got, state)
+		}
 		got, state := s.ask(t, s.one("rows", order))
 		var want strings.Builder
 		for place := 1; place < 503; place++ {
