@@ -14,8 +14,10 @@ export interface LeaveGuard {
  * something to lose. What the page itself does with navigate is not held up.
  */
 export function useLeaveGuard(active: boolean): LeaveGuard {
+  const leaving = useRef(false)
   const armed = useRef(active)
-  armed.current = active
+  if (!active) leaving.current = false
+  armed.current = active && !leaving.current
   const [onward, setOnward] = useState<() => void>()
 
   useEffect(() => {
@@ -50,6 +52,7 @@ export function useLeaveGuard(active: boolean): LeaveGuard {
     asked: onward !== undefined,
     stay: () => setOnward(undefined),
     leave: () => {
+      leaving.current = true
       armed.current = false
       setOnward(undefined)
       onward?.()

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { noViolations } from './axe.js'
+import { screenshots } from './browser.js'
+
+/**
+ * Takes pictures of all pages of the management, and asks axe-core about each.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {import('./office.js').Office} office
+ * @param {import('./people.js').Person[]} people whom a draft is for, Ada first
+ * @param {{size: string, viewport: {width: number, height: number}, colorScheme: 'light' | 'dark'}} how
+ */
+export async function takePictures(t, office, people, { size, viewport, colorScheme }) {
+  const long = 'A title of many words that has to break somewhere, <b>whatever</b> it says'
+  const day = 86_400_000
+  const sent = await office.send({
+    ...{ title: `Sent: ${long}`, category: 'shots', priority: 'high', type: 'alert' },
+    action_url: '/news',
+  })
+  const draft = await office.make({
+    ...{ title: 'A draft', category: 'shots', message: 'word '.repeat(60) },
+    target: { type: 'users', users: people.map(({ id }) => id) },
+  })
+  const planned = await office.make({
+    ...{ title: 'A scheduled one', category: 'shots', type: 'reminder' },
+    scheduled_at: new Date(Date.now() + day).toISOString(),
+    target: { type: 'active', days: 7 },
+  })
+  const options = { viewport, colorScheme }
+  const manage = await office.open(t, '?category=shots', options)
+  const { page } = manage
+  const shot = async (/** @type {string} */ name) => {
+    await page.screenshot({
+      path: join(screenshots, `manage-${name}-${size}-${colorScheme}.png`),
+    })
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+    assert.ok(wide <= viewport.width, `${name}: ${wide} px of content`)
+    await noViolations(page, `manage ${name}`)
+  }
+  await manage.row('A draft').first().waitFor()
+  await shot('list')
+  await page.getByRole('button', { name: 'Actions for A scheduled one' }).first().click()
+  await shot('menu')
+  await manage.rows.first().getByRole('button', { name: 'Cancel' }).click()
+  await shot('cancel')
+  await manage.go('?category=none')
+  await page.getByText('Nothing fits').waitFor()
+  await shot('none')
+  await manage.go('/new')
+  await manage.counts(4, 1)
+  await shot('new')
+  await page.getByText(/^More:/).click()
+  await manage.field('Link').fill('javascript:alert(1)')
+  await manage.button(/^Send now/).click()
+  await page.getByText('3 fields have a fault.').waitFor()
+  await shot('faults')
+  await page.getByRole('link', { name: 'Statistics' }).click()
+  await manage.answer('Leave').waitFor()
+  await shot('leave')
+  await manage.answer('Leave').click()
+  await manage.go(`/${draft.id}`)
+  await page.getByRole('button', { name: 'Remove Ada Lovelace' }).waitFor()
+  await page.getByRole('combobox', { name: 'Find people' }).fill('c')
+  await page.getByRole('option', { name: /Cyd/ }).waitFor()
+  await shot('people')
+  await page.keyboard.press('Escape')
+  await manage.field('Title').fill('My title')
+  await office.ask('PATCH', `/${draft.id}`, {
+    ...{ title: 'Their title', message: 'Their message.', revision: draft.revision },
+  })
+  await manage.button('Save draft').click()
+  await manage.dialog.getByText('Their title').waitFor()
+  await shot('conflict')
+  await manage.answer('Take all of theirs').click()
+  await manage.says('Saved.')
+  await manage.button(/^Send now/).click()
+  await manage.answer('Send to 2 people').waitFor()
+  await shot('send')
+  await manage.answer('Back').click()
+  await manage.go(`/${planned.id}`)
+  await page.getByText('for ', { exact: false }).first().waitFor()
+  await shot('scheduled')
+  await manage.go(`/${sent.id}`)
+  await page.locator('.chart').waitFor()
+  await shot('one')
+  await manage.go('/stats')
+  await page.locator('.chart').waitFor()
+  await shot('stats')
+}
