@@ -290,7 +290,7 @@ func TestDocuments_ConfigurationsHold(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd := s.shell(t, "belfry config check --config "+file, "DEMO_SECRET=0c8d4f8c0b1e4d2a9f0c8d4f8c0b1e4d",
-				"SHOP_JWT_SECRET="+shopSecret, "PUSHER_APP_ID=", "PUSHER_APP_KEY=", "PUSHER_APP_SECRET=")
+				"SHOP_JWT_SECRET="+shopSecret, "SERVICES_WEBHOOK_SHARED_SECRET=a-secret-of-more-than-sixteen", "PUSHER_APP_ID=", "PUSHER_APP_KEY=", "PUSHER_APP_SECRET=")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%s, block %d of YAML: %v\n%s\n%s", document, i+1, err, out, text)
 			}
