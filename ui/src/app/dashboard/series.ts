@@ -38,9 +38,9 @@ export function seriesOf(
   return [...columns, { name: `${rest.length} others`, values }]
 }
 
-/** The names of the series among points, in order. */
+/** The names of the series among points, by the alphabet. */
 export function namesOf(points: readonly DashboardRow[], title: string): string[] {
-  return [...new Set(points.map(point => nameOf(point, title)))]
+  return [...new Set(points.map(point => nameOf(point, title)))].sort()
 }
 
 function nameOf(point: DashboardRow, title: string): string {
