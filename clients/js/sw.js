@@ -42,9 +42,12 @@ function read(data) {
 
 /** The whole address of a path of this host, or of http and https; "" for all else. */
 function address(text) {
-  if (!/^(https?:\/\/|\/(?![/\\]))/i.test(text) || !URL.canParse(text, self.location.origin))
+  if (!/^(https?:\/\/|\/(?![/\\]))/i.test(text)) return ''
+  try {
+    return new URL(text, self.location.origin).href
+  } catch {
     return ''
-  return new URL(text, self.location.origin).href
+  }
 }
 
 async function show({ id, title, body, url, icon, unread }) {
