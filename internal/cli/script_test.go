@@ -204,8 +204,9 @@ func signal(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // connect opens a WebSocket to the server that running found, with the key of
-// its default app, and never reads from it.
-func connect(ts *testscript.TestScript, _ bool, _ []string) {
+// its default app, and never reads from it: connect [CHANNEL], a public one that
+// it subscribes to.
+func connect(ts *testscript.TestScript, _ bool, args []string) {
 	conn, err := net.Dial("tcp", ts.Getenv("ADDRESS"))
 	ts.Check(err)
 	ts.Defer(func() { conn.Close() })
@@ -216,6 +217,11 @@ func connect(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	if string(answer[:]) != "HTTP/1.1 101" {
 		ts.Fatalf("the server answers %q", answer)
+	}
+	if len(args) == 1 {
+		text := `{"event":"pusher:subscribe","data":{"channel":"` + args[0] + `"}}`
+		_, err = conn.Write(append([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}, text...))
+		ts.Check(err)
 	}
 }
 
