@@ -27,6 +27,7 @@ type world struct {
 	job      queue.Found
 	queue    explain.Queue
 	handlers map[string][]string
+	denials  []authz.Denial
 }
 
 func newWorld() *world {
@@ -43,7 +44,7 @@ func (w *world) RefusedConnections(app string, since time.Time) []trace.RefusedC
 	return w.Trace.RefusedConnections(app, since, 100)
 }
 func (w *world) Denials(context.Context, string, string, time.Time) ([]authz.Denial, error) {
-	return nil, nil
+	return w.denials, nil
 }
 func (w *world) Reach() (events, connections time.Time) {
 	return now.Add(-time.Hour), now.Add(-time.Hour)
@@ -229,6 +230,22 @@ func TestNamesThatAreNear(t *testing.T) {
 	if got := explain.Near("ada@exmaple.test", []string{"bob@example.test", "ada@example.test", "1"}); !slices.Equal(got, []string{"ada@example.test"}) {
 		t.Errorf("near %q", got)
 	}
+}
+
+func TestOtherRefusalsAreTold(t *testing.T) {
+	w := newWorld()
+	w.Refuse(trace.Refusal{At: now, App: "1", Key: "k", Address: "192.0.2.9", Status: 400, Code: "invalid", Reason: "name: the event's name is missing"})
+	v := w.says(t, explain.Refused, explain.Question{User: "7", Event: "order.paid", Channel: "orders"}, "from 192.0.2.9", "400", "name is missing")
+	if !strings.Contains(strings.Join(v.Evidence, "\n"), "key k") {
+		t.Errorf("evidence %q", v.Evidence)
+	}
+}
+
+func TestAGuestsDenialIsTold(t *testing.T) {
+	w := newWorld()
+	w.denials = []authz.Denial{{At: now, UserID: "7", Channel: "orders", Result: authz.NotSignedIn, Reason: "nobody is signed in"}}
+	w.event(trace.Step{What: trace.Published, Channel: "orders", Receipt: &belfry.Receipt{}})
+	w.says(t, explain.NotSignedIn, explain.Question{User: "7", Event: "order.paid", Channel: "orders"}, "nobody is signed in")
 }
 
 func FuzzQuestions(f *testing.F) {

@@ -12,13 +12,19 @@ import (
 
 // story tells the event's way in sentences.
 func (c *inquiry) story(t *trace.Timeline) (lines []string) {
-	if t.Event != "" {
-		by := ""
-		if t.By != "" {
-			by = ", handed over by " + t.By
-		}
-		if t.Address != "" {
-			by += " from " + t.Address
+	by := ""
+	if t.By != "" {
+		by = "handed over by " + t.By
+	}
+	if t.Address != "" {
+		by = strings.TrimSpace(by + " from " + t.Address)
+	}
+	switch {
+	case t.Event == "" && by != "":
+		lines = append(lines, "The request was "+by+".")
+	case t.Event != "":
+		if by != "" {
+			by = ", " + by
 		}
 		lines = append(lines, fmt.Sprintf("The event is %q on %s in app %s%s.", t.Event, channels(t.Channels), t.App, by))
 	}
