@@ -79,7 +79,7 @@ export async function takePictures(t, office, people, { size, viewport, colorSch
   await shot('send')
   await manage.answer('Back').click()
   await manage.go(`/${planned.id}`)
-  await page.getByText('for ', { exact: false }).first().waitFor()
+  await page.getByRole('heading', { name: 'Edit', exact: true }).waitFor()
   await shot('scheduled')
   await manage.go(`/${sent.id}`)
   await page.locator('.chart').waitFor()
