@@ -56,7 +56,12 @@ export class Toasts {
 
   /** Takes a toast away; without an id: all. */
   dismiss(id?: string): void {
-    if (this.drop(id === undefined ? this.list.map(toast => toast.id) : [id])) this.changed()
+    const ids = id === undefined ? this.list.map(toast => toast.id) : [id]
+    const gone = this.list.filter(toast => ids.includes(toast.id)).flatMap(t => t.notifications)
+    // What was taken away is no part of a burst.
+    this.arrivals = this.arrivals.filter(({ notification }) => !gone.includes(notification))
+    if (this.burst && ids.includes(this.burst)) this.burst = undefined
+    if (this.drop(ids)) this.changed()
   }
 
   /** Takes away toasts of which no notification is of interest any more, silently. */

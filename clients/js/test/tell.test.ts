@@ -212,6 +212,19 @@ describe('toasts', () => {
     expect(toasts.all).toEqual([])
   })
 
+  test('that were taken away are no part of what comes together', () => {
+    const toasts = make()
+    for (let n = 1; n <= 3; n++) toasts.add([row(n)])
+    toasts.dismiss()
+    toasts.add([row(4)])
+    expect(titles(toasts.all)).toEqual(['Title 4'])
+    toasts.add([5, 6, 7].map(row))
+    expect(titles(toasts.all)).toEqual(['4 new'])
+    toasts.dismiss()
+    toasts.add([row(8)])
+    expect(titles(toasts.all)).toEqual(['Title 8'])
+  })
+
   test('of many at once are one', () => {
     const toasts = make()
     const [toast] = toasts.add([1, 2, 3, 4, 5].map(row))
