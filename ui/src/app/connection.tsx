@@ -3,6 +3,7 @@ import { createContext, type ReactNode, useContext, useEffect, useState } from '
 import { base } from '../base'
 import { ownHeaders } from '../request'
 import type { Start } from '../start'
+import { hurry } from './hurry'
 import { useSession } from './session'
 
 const Context = createContext<Pusher | undefined>(undefined)
@@ -19,9 +20,11 @@ export function ConnectionProvider(props: { children: ReactNode }): ReactNode {
   useEffect(() => {
     if (userId === undefined || start === undefined) return
     const made = connect(start)
+    const calm = hurry(made)
     setPusher(made)
     return () => {
       setPusher(undefined)
+      calm()
       made.disconnect()
     }
   }, [userId, start])

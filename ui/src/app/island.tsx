@@ -4,6 +4,7 @@ import { base } from '../base'
 import type { User } from '../people'
 import { loadStart } from '../start'
 import { connect } from './connection'
+import { hurry } from './hurry'
 import { OwnBell } from './OwnBell'
 import './style/bell.css'
 
@@ -13,6 +14,7 @@ import './style/bell.css'
  */
 export async function mountBell(place: HTMLElement, user: User): Promise<() => void> {
   const pusher = connect(await loadStart())
+  const calm = hurry(pusher)
   const root = createRoot(place)
   root.render(
     <StrictMode>
@@ -23,6 +25,7 @@ export async function mountBell(place: HTMLElement, user: User): Promise<() => v
   )
   return () => {
     root.unmount()
+    calm()
     pusher.disconnect()
   }
 }
