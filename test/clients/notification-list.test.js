@@ -333,7 +333,7 @@ test('a list that cannot be loaded says why, and loads once it can', async t => 
     route.fulfill({ status: 503, json: { error: 'the database does not answer', code: 'down' } }),
   )
   await page.getByRole('button', { name: 'Read', exact: true }).click()
-  await page.getByRole('alert').filter({ hasText: 'the database does not answer' }).waitFor()
+  await page.getByRole('alert').filter({ hasText: 'The database does not answer.' }).waitFor()
   await page.unroute(outage)
   await page.getByRole('button', { name: 'Try again' }).click()
   await page.getByRole('heading', { name: 'Nothing read yet' }).waitFor()

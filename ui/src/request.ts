@@ -134,7 +134,7 @@ export async function refusalOf(response: Response): Promise<Refusal> {
 }
 
 /** An error of the server, which begins small and ends open, as a sentence. */
-function sentence(error: string): string {
+export function sentence(error: string): string {
   const text = error.charAt(0).toUpperCase() + error.slice(1)
   return /[.!?]$/.test(text) ? text : `${text}.`
 }

@@ -8,7 +8,11 @@ import {
 import type Pusher from 'pusher-js'
 import { type ReactNode, useEffect } from 'react'
 import { base } from '../base'
+import { ago } from './kit/Time'
 import { keepPush } from './push'
+
+/** As the page of all says it. */
+const labels = { time: (at: Date) => ago(at, Date.now()) }
 
 /** Leads to the notifications' page, or to one of them. */
 export type GoTo = (address: string) => void
@@ -38,6 +42,7 @@ export function OwnBell(props: {
   useEffect(() => keepPush(manager), [manager])
   const bell = (
     <NotificationBell
+      labels={labels}
       onOpen={open}
       footer={close => (
         <a

@@ -2,6 +2,7 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import type { Notification } from 'belfry-client'
 import { useNotifications } from 'belfry-client/react'
 import { useEffect, useMemo, useRef } from 'react'
+import { sentence } from '../../request'
 import { type Filters, fits, newestFirst, sentAt } from './filters'
 import { listKey } from './listKey'
 
@@ -77,7 +78,7 @@ export function useList(filters: Filters): List {
   return {
     rows,
     status: data ? 'ready' : isError ? 'failed' : 'loading',
-    problem: query.error,
+    problem: query.error && new Error(sentence(query.error.message)),
     hasMore: hasNextPage,
     loading: query.isFetching,
     loadMore: () => {
