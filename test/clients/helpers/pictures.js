@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { noViolations } from './axe.js'
 import { screenshots } from './browser.js'
+import { api } from './notifications.js'
+import { addToken } from './people.js'
 
 /**
  * Takes pictures of all pages of the management, and asks axe-core about each.
@@ -18,6 +20,7 @@ export async function takePictures(t, office, people, { size, viewport, colorSch
     ...{ title: `Sent: ${long}`, category: 'shots', priority: 'high', type: 'alert' },
     action_url: '/news',
   })
+  await counted(office, people, sent.id)
   const draft = await office.make({
     ...{ title: 'A draft', category: 'shots', message: 'word '.repeat(60) },
     target: { type: 'users', users: people.map(({ id }) => id) },
@@ -87,4 +90,24 @@ export async function takePictures(t, office, people, { size, viewport, colorSch
   await manage.go('/stats')
   await page.locator('.chart').waitFor()
   await shot('stats')
+}
+
+/**
+ * Has the first of some people read one, and the others dismiss it.
+ *
+ * @param {import('./office.js').Office} office
+ * @param {import('./people.js').Person[]} people
+ * @param {string} id
+ */
+async function counted(office, people, id) {
+  for (const [n, person] of people.entries()) {
+    const token = await addToken(office.server, person, 'notifications')
+    const path = `/api/user/notifications/${id}/${n === 0 ? 'read' : 'dismiss'}`
+    for (const end = Date.now() + 20_000; ; ) {
+      const mine = await api(office.server, token, 'GET', '/api/user/notifications')
+      if (mine.notifications.some((/** @type {any} */ one) => one.id === id)) break
+      if (Date.now() > end) throw new Error('it did not arrive within 20 s')
+    }
+    await api(office.server, token, 'POST', path)
+  }
 }

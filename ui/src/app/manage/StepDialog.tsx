@@ -62,7 +62,7 @@ export function StepDialog(props: {
       if (at !== undefined && step === 'schedule') {
         setFault(at)
         document.getElementById(field)?.focus()
-      } else setProblem(wordsOf(cause))
+      } else setProblem(faultsIn(cause) || wordsOf(cause))
       if (cause instanceof Refusal && (cause.status === 409 || cause.status === 404)) changed.all()
     } finally {
       setBusy(false)
@@ -110,6 +110,11 @@ export function StepDialog(props: {
       </div>
     </Dialog>
   )
+}
+
+/** What a refusal says of single fields, such as an expiry that has passed. */
+function faultsIn(cause: unknown): string {
+  return cause instanceof Refusal ? Object.values(cause.fields).join(' ') : ''
 }
 
 function verbs(step: Step, one: Managed): string {
