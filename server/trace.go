@@ -117,6 +117,9 @@ func (o tracer) Notice(n hub.Notice) {
 
 // published tells the memory who published what.
 func (s *Server) published(p api.Publication) {
+	if s.cfg.Trace.Off {
+		return
+	}
 	for i := range p.Events {
 		e, id := &p.Events[i], p.Published[i].ID
 		if !s.trace.Wants(id) {
