@@ -125,6 +125,15 @@ test('dashboard states: nothing came at all', async t => {
   await card(page, 'checkins').waitFor()
 })
 
+test('dashboard states: a range that there is not leaves the choice of another', async t => {
+  const page = await open(t, new Board(), { path: '/dashboard?range=ever' })
+  await page.getByRole('alert').getByText('there is no such range').waitFor()
+  await noViolations(page)
+  await page.getByLabel('Range').selectOption('This week')
+  await card(page, 'checkins').waitFor()
+  await page.getByRole('alert').waitFor({ state: 'detached' })
+})
+
 test('dashboard states: an empty range', async t => {
   const board = new Board({ ...sample, checkins: 0, by_mood: [], recent_alerts: [] })
   const page = await open(t, board)

@@ -34,6 +34,9 @@ export class Board {
         return route.fulfill({ status: this.refusal.status, json: this.refusal.body })
       }
       const range = new URL(route.request().url()).searchParams.get('range') ?? ''
+      if (range === 'ever') {
+        return route.fulfill({ status: 400, json: { error: 'there is no such range', code: 'x' } })
+      }
       return route.fulfill({ json: this.answer(range) })
     })
   }

@@ -52,7 +52,10 @@ export function Board(props: { name: string }): ReactNode {
     if (info === null && (error.status === 403 || error.status === 404)) {
       return <Refused name={name} error={error} />
     }
-    if (info === null) return <Failed problem={error} again={() => void board.refresh()} />
+    // A range that there is not leaves the choice of another.
+    if (info === null && error.status !== 400) {
+      return <Failed problem={error} again={() => void board.refresh()} />
+    }
   }
   return (
     <div className="board" aria-busy={loading && stats === null}>

@@ -18,7 +18,7 @@ export function Notice(props: { board: UseDashboard<unknown> }): ReactNode {
   if (error) {
     return (
       <p className="board-notice" role="alert">
-        The figures could not be fetched again: {error.message}.
+        The figures could not be fetched{lastUpdate && ' again'}: {error.message}.
         {lastUpdate && ` Those on show are from ${inFull(lastUpdate)}.`}{' '}
         <button type="button" className="quiet" onClick={() => void refresh()}>
           Try again
