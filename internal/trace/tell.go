@@ -56,9 +56,13 @@ func (t *Trace) event(r *record) {
 	hash := t.events.hash(r.id)
 	failure := false
 	switch r.kind {
-	case kindPublished, kindAccepted:
+	case kindPublished:
 		t.gate.count(r.at / int64(time.Second))
 		failure = r.receipt.Dropped > 0
+	case kindSent:
+		if !r.counted { // by another server: nothing was published here
+			t.gate.count(r.at / int64(time.Second))
+		}
 	case kindFailed, kindRetrying, kindGaveUp, kindSkipped, kindRefused:
 		failure = true
 	case kindWebhook:
