@@ -1,84 +1,43 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { launchBrowser } from './helpers/browser.js'
-import { api, send, Window } from './helpers/notifications.js'
-import { addPerson, addToken } from './helpers/people.js'
-import { Server } from './helpers/server.js'
+import { test } from 'node:test'
+import { Inbox } from './helpers/inbox.js'
 
-/** @type {import('playwright-core').Browser} */
-let browser
-/** @type {Server} */
-let server
-let manager = ''
-let people = 0
-
-before(async () => {
-  browser = await launchBrowser()
-  server = await Server.start()
-  const mira = await addPerson(server, 'mira@example.com', { roles: ['manager'] })
-  manager = await addToken(server, mira, 'notifications:manage')
-})
-after(async () => {
-  await browser?.close()
-  await server?.stop()
-})
-
-/**
- * Somebody new with notifications, in a window that shows all of them.
- *
- * @param {import('node:test').TestContext} t
- * @param {object[]} notifications
- * @param {Parameters<typeof Window.open>[4]} [options]
- */
-async function withList(t, notifications, options) {
-  const person = await addPerson(server, `person-${++people}@example.com`)
-  for (const fields of notifications) await sendTo(person, fields)
-  const window = await Window.open(t, browser, server, person, options)
-  await window.counts(notifications.length)
-  return { person, window, page: window.page }
-}
-
-/**
- * @param {import('./helpers/people.js').Person} person
- * @param {object} fields
- */
-const sendTo = (person, fields) =>
-  send(server, manager, { target: { type: 'users', users: [person.id] }, ...fields })
+const inbox = Inbox.forTests()
 
 const titles = (/** @type {number} */ count) =>
   Array.from({ length: count }, (_, n) => ({ title: `Number ${n + 1}` }))
 
 test('filters and search are in the address, and hold for what comes', async t => {
-  const { window, page, person } = await withList(t, [
+  const { window, page, person } = await inbox.withList(t, [
     { title: 'Backup done', type: 'system', category: 'operations' },
     { title: 'Backup failed', type: 'alert', priority: 'high', category: 'operations' },
     { title: 'Lunch', type: 'reminder', category: 'team', message: 'Soup at noon.' },
   ])
   await page.getByLabel('Type').selectOption('alert')
   await window.row('Lunch').waitFor({ state: 'detached' })
-  assert.deepEqual(await window.titles(), ['Backup failed'])
+  await window.lists(['Backup failed'])
   assert.equal(new URL(page.url()).search, '?type=alert')
-  await sendTo(person, { title: 'Another alert', type: 'alert' })
-  await sendTo(person, { title: 'No alert' })
+  await inbox.send({ target: person.target, title: 'Another alert', type: 'alert' })
+  await inbox.send({ target: person.target, title: 'No alert' })
   await window.counts(5)
-  assert.deepEqual(await window.titles(), ['Another alert', 'Backup failed'])
+  await window.lists(['Another alert', 'Backup failed'])
   await page.getByLabel('Priority').selectOption('high')
   await window.row('Another alert').waitFor({ state: 'detached' })
   await page.reload()
   await window.row('Backup failed').waitFor()
-  assert.deepEqual(await window.titles(), ['Backup failed'])
+  await window.lists(['Backup failed'])
   await page.getByRole('button', { name: 'Clear' }).click()
   await window.row('Lunch').waitFor()
   await page.getByLabel('Category').selectOption('operations')
   await window.row('Lunch').waitFor({ state: 'detached' })
-  assert.deepEqual(await window.titles(), ['Backup failed', 'Backup done'])
+  await window.lists(['Backup failed', 'Backup done'])
   await page.goBack()
   await window.row('Lunch').waitFor()
 
   // The text is looked for in title, message and category, in whatever case.
   await page.getByLabel('Search').fill('SOUP')
   await window.row('Backup done').waitFor({ state: 'detached' })
-  assert.deepEqual(await window.titles(), ['Lunch'])
+  await window.lists(['Lunch'])
   assert.equal(new URL(page.url()).searchParams.get('q'), 'SOUP')
   await page.getByLabel('Search').fill('nothing of the kind')
   await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
@@ -92,7 +51,7 @@ test('filters and search are in the address, and hold for what comes', async t =
   assert.equal((await window.titles()).length, 3)
   await page.getByRole('button', { name: 'Read', exact: true }).click()
   await window.row('Lunch').waitFor()
-  assert.deepEqual(await window.titles(), ['Lunch'])
+  await window.lists(['Lunch'])
   await page.getByRole('button', { name: 'Archived' }).click()
   await window.row('Backup done').waitFor()
   await page.getByRole('button', { name: 'Dismissed' }).click()
@@ -100,11 +59,11 @@ test('filters and search are in the address, and hold for what comes', async t =
 })
 
 test('what is done with many says what it failed for', async t => {
-  const { window, page, person } = await withList(t, titles(8))
-  const kept = await sendTo(person, { title: 'Stays', dismissible: false })
+  const { window, page, person } = await inbox.withList(t, titles(8))
+  const kept = await inbox.send({ target: person.target, title: 'Stays', dismissible: false })
   await window.counts(9)
-  const own = await addToken(server, person, 'notifications')
-  const { notifications } = await api(server, own, 'GET', '/api/user/notifications')
+  const own = await inbox.own(person)
+  const { notifications } = await own('GET')
   const bad = notifications.find((/** @type {any} */ row) => row.title === 'Number 5')
   let most = 0
   let now = 0
@@ -135,15 +94,15 @@ test('what is done with many says what it failed for', async t => {
   await page.getByRole('checkbox', { name: 'Pick all' }).check()
   await page.getByRole('button', { name: 'Dismiss', exact: true }).click()
   await page.getByText('8 dismissed. 1 cannot be dismissed.').waitFor()
-  assert.deepEqual(await window.titles(), ['Stays'])
+  await window.lists(['Stays'])
   await page.getByRole('button', { name: 'Mark all as read' }).first().click()
   await window.counts(0)
-  await api(server, manager, 'DELETE', `/api/notifications/${kept.id}`)
+  await inbox.withdraw(kept)
   await page.getByRole('heading', { name: 'No notifications' }).waitFor()
 })
 
 test('the list can be used by keyboard alone', async t => {
-  const { window, page } = await withList(t, titles(5))
+  const { window, page } = await inbox.withList(t, titles(5))
   const focused = () =>
     page.evaluate(
       () => document.activeElement?.querySelector('.n-title a')?.textContent ?? 'elsewhere',
@@ -184,7 +143,7 @@ test('the list can be used by keyboard alone', async t => {
 })
 
 test('a link leads to one notification, whatever became of it', async t => {
-  const { window, page, person } = await withList(t, titles(2))
+  const { window, page, person } = await inbox.withList(t, titles(2))
   await window.bell.click()
   await window.panel.getByRole('button', { name: /^Unread: Number 1/ }).click()
   await page.getByRole('dialog', { name: 'Number 1' }).waitFor()
@@ -196,7 +155,7 @@ test('a link leads to one notification, whatever became of it', async t => {
   await window.row('Number 1').waitFor({ state: 'detached' })
   await page.goto(address)
   await page.getByRole('dialog', { name: 'Number 1' }).getByText('A message.').waitFor()
-  await page.goto(`${server.url}/notifications?id=unknown`)
+  await page.goto(`${inbox.server.url}/notifications?id=unknown`)
   await page.getByText('It is not there any more.').waitFor()
   await page.keyboard.press('Escape')
   await window.row('Number 2').waitFor()
@@ -204,13 +163,13 @@ test('a link leads to one notification, whatever became of it', async t => {
 
   // One that comes as a toast opens too, from another page as well.
   await page.getByRole('link', { name: 'Dashboard' }).click()
-  await sendTo(person, { title: 'Third' })
+  await inbox.send({ target: person.target, title: 'Third' })
   await window.toasts.getByRole('button', { name: 'Show' }).click({ timeout: 20_000 })
   await page.getByRole('dialog', { name: 'Third' }).waitFor()
 })
 
 test('what comes while somebody reads further down waits above', async t => {
-  const { window, page, person } = await withList(t, titles(30))
+  const { window, page, person } = await inbox.withList(t, titles(30))
   await page.mouse.move(640, 500)
   await page.mouse.wheel(0, 900)
   await page.waitForFunction(() => scrollY > 500)
@@ -220,7 +179,8 @@ test('what comes while somebody reads further down waits above', async t => {
   }
   await window.row('Number 18').waitFor()
   const at = await seen()
-  for (const title of ['New 1', 'New 2', 'New 3']) await sendTo(person, { title })
+  for (const title of ['New 1', 'New 2', 'New 3'])
+    await inbox.send({ target: person.target, title })
   const pill = page.getByRole('button', { name: '3 new', exact: true })
   await pill.waitFor({ timeout: 20_000 })
   assert.equal(await seen(), at)
@@ -230,64 +190,8 @@ test('what comes while somebody reads further down waits above', async t => {
   assert.deepEqual((await window.titles()).slice(0, 4), ['New 3', 'New 2', 'New 1', 'Number 30'])
 })
 
-test('ten thousand rows scroll to the end with some dozen in the page', async t => {
-  const total = 10_000
-  const row = (/** @type {number} */ n) => {
-    const sent = new Date(Date.UTC(2026, 0, 1) - n * 60_000).toISOString()
-    return {
-      ...{
-        id: `n${n}`,
-        title: `Number ${n}`,
-        message: n % 3 ? 'Short.' : 'A longer one. '.repeat(20),
-      },
-      ...{ type: 'system', priority: 'medium', dismissible: true, data: {}, version: 1 },
-      ...{ created_at: sent, sent_at: sent, expires_at: null, read_at: null },
-    }
-  }
-  const person = await addPerson(server, `person-${++people}@example.com`)
-  const window = await Window.open(t, browser, server, person, {
-    prepare: page =>
-      page.route(/\/api\/user\/notifications\?/, route => {
-        const query = new URL(route.request().url()).searchParams
-        const from = Number(query.get('cursor') ?? 0)
-        const to = Math.min(total, from + Number(query.get('limit')))
-        const standing = { unread_count: total, state_version: 1 }
-        const rows = Array.from({ length: to - from }, (_, n) => row(from + n))
-        return route.fulfill({
-          json: query.has('since')
-            ? { notifications: [], removed: [], more: false, ...standing }
-            : { notifications: rows, next_cursor: to < total ? `${to}` : null, ...standing },
-        })
-      }),
-  })
-  const { page } = window
-  const found = await page.evaluate(async total => {
-    let most = 0
-    let slowest = 0
-    const frame = () => new Promise(resolve => requestAnimationFrame(resolve))
-    for (const end = Date.now() + 75_000; Date.now() < end; ) {
-      scrollTo(0, document.documentElement.scrollHeight)
-      const before = performance.now()
-      await frame()
-      slowest = Math.max(slowest, performance.now() - before)
-      const rows = [...document.querySelectorAll('.n-row')]
-      most = Math.max(most, rows.length)
-      const last = Math.max(...rows.map(row => Number(row.getAttribute('aria-posinset'))))
-      if (last === total) return { most, slowest, last }
-    }
-    return { most, slowest, last: document.querySelector('.n-end')?.textContent }
-  }, total)
-  assert.equal(found.last, total, `reached ${JSON.stringify(found)}`)
-  assert.ok(found.most <= 60, `${found.most} rows in the page`)
-  t.diagnostic(`slowest frame ${Math.round(found.slowest)} ms, at most ${found.most} rows`)
-  // What is not loaded by the page itself is there at once on the way back.
-  await page.evaluate(() => scrollTo(0, 0))
-  await window.row('Number 0').waitFor()
-  assert.equal(await window.rows.first().getAttribute('aria-setsize'), `${total}`)
-})
-
 test('settings are asked for at a click and kept', async t => {
-  const { window, page } = await withList(t, titles(1), {
+  const { window, page } = await inbox.withList(t, titles(1), {
     prepare: page =>
       page.addInitScript(() => {
         const spy = /** @type {any} */ (globalThis)
@@ -327,7 +231,7 @@ test('settings are asked for at a click and kept', async t => {
 })
 
 test('a list that cannot be loaded says why, and loads once it can', async t => {
-  const { window, page } = await withList(t, titles(3))
+  const { window, page } = await inbox.withList(t, titles(3))
   const outage = /\/api\/user\/notifications\?.*status=/
   await page.route(outage, route =>
     route.fulfill({ status: 503, json: { error: 'the database does not answer', code: 'down' } }),

@@ -127,6 +127,20 @@ export class Window {
     )
   }
 
+  /**
+   * Waits until the list shows these titles, in this order.
+   *
+   * @param {string[]} titles
+   */
+  async lists(titles) {
+    for (const end = Date.now() + 20_000; ; ) {
+      const shown = await this.titles()
+      if (JSON.stringify(shown) === JSON.stringify(titles)) return
+      if (Date.now() > end) assert.deepEqual(shown, titles)
+      await this.page.waitForTimeout(50)
+    }
+  }
+
   /** Takes all toasts away. */
   async clearToasts() {
     for (;;) {
