@@ -68,7 +68,7 @@ func (h *Hooks) send(ctx context.Context, ep *endpoint, r *request) {
 	started := time.Now()
 	status, err := h.post(ctx, r)
 	a := Attempt{
-		Time: started, App: ep.key.app, URL: ep.safeURL, Status: status,
+		ID: belfry.NewID(started), Time: started, App: ep.key.app, URL: ep.safeURL, Status: status,
 		Duration: time.Since(started), Number: r.attempts, Events: r.names, IDs: r.ids,
 	}
 	if err != nil {
@@ -169,7 +169,7 @@ func (h *Hooks) finish(ep *endpoint, r *request, a *Attempt) {
 		h.close(ep, r)
 		h.discard(ep, r.count, r.size, dropExpired)
 	}
-	h.ring.add(*a)
+	h.ring.add(*a, r)
 	h.judge(ep, a, now)
 	h.dispatch(ep, now)
 }

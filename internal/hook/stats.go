@@ -60,6 +60,7 @@ const (
 // Attempt is one request to an endpoint. It holds no secret, no payload and
 // not the query of the URL.
 type Attempt struct {
+	ID       string    // for Resend; sorts by time
 	Time     time.Time // of its start
 	App      string
 	URL      string
@@ -114,12 +115,46 @@ func (h *Hooks) counters(app string) *counters {
 // ring holds the last attempts.
 type ring struct {
 	last  [200]Attempt
+	sent  [200]*request // what each sent, as far as it is kept
+	bytes int           // of the bodies in sent
 	total int
 }
 
-func (r *ring) add(a Attempt) {
-	r.last[r.total%len(r.last)] = a
+// keepBytes bounds the bodies that are kept for Resend.
+const keepBytes = 8 << 20
+
+func (r *ring) add(a Attempt, sent *request) {
+	i := r.total % len(r.last)
+	r.forget(i)
+	for oldest := r.total - len(r.last) + 1; r.bytes+len(sent.body) > keepBytes && oldest < r.total; oldest++ {
+		if oldest >= 0 {
+			r.forget(oldest % len(r.last))
+		}
+	}
+	r.last[i] = a
+	if r.bytes+len(sent.body) <= keepBytes {
+		r.sent[i] = sent
+		r.bytes += len(sent.body)
+	}
 	r.total++
+}
+
+func (r *ring) forget(i int) {
+	if r.sent[i] != nil {
+		r.bytes -= len(r.sent[i].body)
+		r.sent[i] = nil
+	}
+}
+
+// find gives what an attempt sent, nil when that is not kept; known is false
+// when there is no such attempt.
+func (r *ring) find(id string) (sent *request, known bool) {
+	for i := range r.last {
+		if id != "" && r.last[i].ID == id {
+			return r.sent[i], true
+		}
+	}
+	return nil, false
 }
 
 func (r *ring) newestFirst() []Attempt {

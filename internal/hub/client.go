@@ -33,6 +33,7 @@ type Client struct {
 
 	mu    sync.Mutex // guards all below
 	gone  bool       // Disconnect was called
+	since uint32     // when it was opened, in seconds of Unix; set before anybody knows it
 	subs  []*Subscription
 	user  *signin
 	extra *clientExtra
@@ -94,6 +95,7 @@ func (h *Hub) Connect(c *Client, conn Conn, outlet int, hs Handshake) *Refusal {
 	protocol, refusal := a.admit(hs)
 	if refusal == nil {
 		c.hub, c.app, c.conn, c.outlet, c.protocol, c.address = h, a, conn, int32(outlet), protocol, hs.Address
+		c.since = uint32(h.clock.Now().Unix())
 		c.java = hs.Client == "java-client"
 		refusal = a.enter(c)
 	}

@@ -3,7 +3,16 @@ package hub
 import (
 	"cmp"
 	"slices"
+	"time"
+
+	"github.com/belfryhq/belfry/pusher"
 )
+
+// Gauged is a Conn that says how it does: how many bytes wait to be written to
+// it, and for how long nothing has come from it, to about a second.
+type Gauged interface {
+	Gauge() (waiting int, silent time.Duration)
+}
 
 // Connection is one connection of this node at a moment, for operators.
 type Connection struct {
@@ -13,6 +22,11 @@ type Connection struct {
 	// User is whom the connection is signed in as; empty when it is not.
 	User  string `json:"user_id,omitempty"`
 	Seats []Seat `json:"subscriptions"`
+	// Opened is when it came, to the second. Waiting is how many bytes wait for
+	// it, Silent how long nothing has come from it, where its engine knows.
+	Opened  time.Time     `json:"opened,omitzero"`
+	Waiting int           `json:"-"`
+	Silent  time.Duration `json:"-"`
 }
 
 // Seat is a connection's place on a channel.
@@ -62,7 +76,10 @@ func (h *Hub) Connections(appID string, most int, wanted func(*Connection) bool)
 }
 
 func (c *Client) inspect(app string) Connection {
-	one := Connection{App: app, Socket: c.id.String(), Address: c.address}
+	one := Connection{App: app, Socket: c.id.String(), Address: c.address, Opened: time.Unix(int64(c.since), 0).UTC()}
+	if g, ok := c.conn.(Gauged); ok {
+		one.Waiting, one.Silent = g.Gauge()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.user != nil {
@@ -85,4 +102,20 @@ func (hs *holders) holder(h hold) string {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	return hs.of[h].User
+}
+
+// End closes a connection of this node, by its socket id, with a code and a
+// reason, and reports whether it was there.
+func (h *Hub) End(socketID string, code pusher.CloseCode, reason string) bool {
+	id, ok := pusher.ParseSocketID(socketID)
+	if !ok {
+		return false
+	}
+	for _, a := range h.registry.Load().byID {
+		if c := a.client(id); c != nil {
+			c.close(code, reason)
+			return true
+		}
+	}
+	return false
 }

@@ -58,8 +58,9 @@ type health struct {
 	timeout, every time.Duration
 	checks         []*runner
 
-	mu   sync.Mutex // guards last; held while the checks run, so that others wait for the same report
-	last report
+	mu    sync.Mutex // guards last and since; held while the checks run, so that others wait for the same report
+	last  report
+	since map[string]time.Time // when a component came into its state
 }
 
 // runner is a check and what is known of it.
@@ -69,7 +70,7 @@ type runner struct {
 }
 
 func (h *health) init(cfg Config) {
-	h.timeout, h.every = cfg.CheckTimeout, cfg.CheckEvery
+	h.timeout, h.every, h.since = cfg.CheckTimeout, cfg.CheckEvery, make(map[string]time.Time)
 	for _, c := range cfg.Checks {
 		h.checks = append(h.checks, &runner{Check: c, running: make(chan struct{}, 1)})
 	}
@@ -93,6 +94,9 @@ func (h *health) report(ctx context.Context) report {
 	wg.Wait()
 	r := report{Status: statusUp, Components: make(map[string]component, len(results)), CheckedAt: time.Now()}
 	for i, c := range h.checks {
+		if old, known := h.last.Components[c.Name]; !known || old.Status != results[i].Status {
+			h.since[c.Name] = r.CheckedAt
+		}
 		r.Components[c.Name] = results[i]
 		if results[i].Status != statusUp {
 			r.Status = statusDown
@@ -136,4 +140,33 @@ func (c *runner) run(ctx context.Context, timeout time.Duration) component {
 		result.Status, result.Error = statusDown, a.err.Error()
 	}
 	return result
+}
+
+// Part is how one part of the server does, for operators alone.
+type Part struct {
+	Name string
+	Up   bool
+	// Since is when it was first seen so.
+	Since time.Time
+	// Text is the error of one that is down, or a note.
+	Text string
+	Took time.Duration
+}
+
+// Parts gives the health report, in the order of Config.Checks. It is no older
+// than Config.CheckEvery.
+func (o *Ops) Parts(ctx context.Context) []Part {
+	report := o.health.report(ctx)
+	o.health.mu.Lock()
+	defer o.health.mu.Unlock()
+	var all []Part
+	for _, c := range o.health.checks {
+		one := report.Components[c.Name]
+		p := Part{Name: c.Name, Up: one.Status == statusUp, Since: o.health.since[c.Name], Text: one.Note, Took: time.Duration(one.Seconds * float64(time.Second))}
+		if !p.Up {
+			p.Text = one.Error
+		}
+		all = append(all, p)
+	}
+	return all
 }

@@ -285,3 +285,10 @@ func (c *conn) check(now int64) {
 		c.endLocked(pusher.CloseInactive, "nothing was heard for a day")
 	}
 }
+
+// Gauge implements hub.Gauged.
+func (c *conn) Gauge() (waiting int, silent time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pending, c.engine.silence(c.vitals.seen.Load())
+}

@@ -202,3 +202,8 @@ func (e *core) stats(pending int64) Stats {
 		Rejected:     maps.Clone(e.rejected),
 	}
 }
+
+// silence is how long ago a second of the engine's clock was.
+func (e *core) silence(seen int64) time.Duration {
+	return time.Duration(max(0, e.now.Load()-seen)) * time.Second
+}

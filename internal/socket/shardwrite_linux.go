@@ -2,6 +2,7 @@ package socket
 
 import (
 	"syscall"
+	"time"
 
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/socket/wsframe"
@@ -273,4 +274,14 @@ func (c *shardConn) cutIfStalled(now int64) {
 	if much && now-c.out.progress >= stallAfter {
 		c.tooSlow()
 	}
+}
+
+// Gauge implements hub.Gauged.
+func (c *shardConn) Gauge() (waiting int, silent time.Duration) {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	if c.out != nil {
+		waiting = c.out.size
+	}
+	return waiting, c.shard.engine.silence(c.vitals.seen.Load())
 }
