@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createECDH, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { Inbox } from './helpers/inbox.js'
 
@@ -228,6 +229,56 @@ test('settings are asked for at a click and kept', async t => {
   await window.live()
   await page.getByRole('button', { name: 'Settings' }).click()
   await dialog.getByRole('switch', { name: 'Play a sound', checked: false }).waitFor()
+})
+
+test('Web Push is turned on in the settings, and ends with signing out', async t => {
+  const ecdh = createECDH('prime256v1')
+  const keys = {
+    p256dh: ecdh.generateKeys('base64url'),
+    auth: randomBytes(16).toString('base64url'),
+  }
+  const { page } = await inbox.withList(t, titles(1), {
+    permissions: ['notifications'],
+    // Chromium without its maker's services has no push service to ask.
+    prepare: page =>
+      page.addInitScript(keys => {
+        const endpoint = 'https://push.example.com/browser-1'
+        const kept = 'test:subscribed'
+        const subscription = {
+          endpoint,
+          toJSON: () => ({ endpoint, expirationTime: null, keys }),
+          unsubscribe: async () => {
+            localStorage.removeItem(kept)
+            return true
+          },
+        }
+        Object.assign(PushManager.prototype, {
+          getSubscription: async () => (localStorage.getItem(kept) ? subscription : null),
+          subscribe: async () => {
+            localStorage.setItem(kept, 'yes')
+            return subscription
+          },
+        })
+      }, keys),
+  })
+  await page.getByRole('button', { name: 'Settings' }).click()
+  const name = 'Reach this browser when no page is open'
+  const asked = (/** @type {string} */ method) =>
+    page.waitForResponse(
+      response =>
+        response.url().endsWith('/api/user/push-subscriptions') &&
+        response.request().method() === method,
+    )
+  const told = asked('POST')
+  await page.getByRole('switch', { name, checked: false }).click()
+  assert.ok((await told).ok())
+  await page.getByRole('switch', { name, checked: true }).waitFor({ timeout: 20_000 })
+  await page.getByRole('button', { name: 'Done' }).click()
+  const ended = asked('DELETE')
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  assert.ok((await ended).ok())
+  await page.getByRole('heading', { name: 'Sign in first' }).waitFor()
+  assert.equal(await page.evaluate(() => localStorage.getItem('test:subscribed')), null)
 })
 
 test('a list that cannot be loaded says why, and loads once it can', async t => {
