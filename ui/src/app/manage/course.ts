@@ -17,12 +17,12 @@ export function byDay(course: readonly Bucket[]): Course {
   return { times: course.map(({ at }) => Date.parse(`${at}T00:00`)), series: seriesOf(course) }
 }
 
-/** Hours without gaps, from the first to the last in which something was. */
+/** Hours without gaps up to the last in which something was, a dozen at least. */
 export function byHour(course: readonly Bucket[]): Course {
   if (!course.some(holds)) return nothing
   const known = new Map(course.map(bucket => [Date.parse(bucket.at), bucket]))
-  const first = Math.min(...known.keys())
   const last = Math.max(...known.keys())
+  const first = Math.min(last - 11 * hour, ...known.keys())
   const times: number[] = []
   for (let time = first; time <= last; time += hour) times.push(time)
   return { times, series: seriesOf(times.map(time => known.get(time))) }
