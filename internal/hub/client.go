@@ -25,8 +25,8 @@ type Client struct {
 	conn     Conn
 	id       pusher.SocketID
 	address  string
-	outlet   int32
-	protocol int32
+	outlet   int16
+	protocol int8
 	java     bool        // the official Java client (CH-53)
 	closing  atomic.Bool // Conn.Close was called: nothing more is handled
 	ended    atomic.Pointer[ended]
@@ -94,7 +94,7 @@ func (h *Hub) Connect(c *Client, conn Conn, outlet int, hs Handshake) *Refusal {
 	}
 	protocol, refusal := a.admit(hs)
 	if refusal == nil {
-		c.hub, c.app, c.conn, c.outlet, c.protocol, c.address = h, a, conn, int32(outlet), protocol, hs.Address
+		c.hub, c.app, c.conn, c.outlet, c.protocol, c.address = h, a, conn, int16(outlet), protocol, hs.Address
 		c.since = uint32(h.clock.Now().Unix())
 		c.java = hs.Client == "java-client"
 		refusal = a.enter(c)
@@ -111,9 +111,9 @@ func (h *Hub) Connect(c *Client, conn Conn, outlet int, hs Handshake) *Refusal {
 }
 
 // admit checks everything about a handshake but the quota.
-func (a *app) admit(hs Handshake) (protocol int32, refusal *Refusal) {
+func (a *app) admit(hs Handshake) (protocol int8, refusal *Refusal) {
 	s := a.settings.Load()
-	refuse := func(code pusher.CloseCode, format string, args ...any) (int32, *Refusal) {
+	refuse := func(code pusher.CloseCode, format string, args ...any) (int8, *Refusal) {
 		return 0, &Refusal{code, fmt.Sprintf(format, args...)}
 	}
 	switch {
@@ -132,7 +132,7 @@ func (a *app) admit(hs Handshake) (protocol int32, refusal *Refusal) {
 		if err != nil || n < 4 {
 			return refuse(pusher.CloseBadProtocol, "protocol %q is not supported: use 4 to 7", clip(hs.Protocol))
 		}
-		protocol = int32(min(n, 7))
+		protocol = int8(min(n, 7))
 	}
 	if !originAllowed(hs.Origin, s.AllowedOrigins) {
 		return refuse(pusher.CloseUnauthorized, "origin %q is not among the allowed origins of this app", clip(hs.Origin))
