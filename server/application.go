@@ -40,13 +40,16 @@ func (s *Server) newApplication() (err error) {
 	cfg.DataDir, cfg.Version, cfg.Logger, cfg.Apps = s.cfg.DataDir, s.cfg.Version, s.log, nil
 	s.backend, err = OpenBackend(cfg, Links{
 		Realtime:  hubRealtime{s.hub},
-		ServeApps: s.hub.SetApps,
+		ServeApps: s.serveApps,
 		App:       s.appOrDefault,
 		Changed:   func() { s.rights.Nudge() },
 		Enqueued:  func([]string) { s.bell.Ring() },
 		Online:    s.online,
-		Sent:      func(app string, took time.Duration) { s.ops.Delivered(app, took) },
-		Trace:     s.note,
+		Sent: func(app string, took time.Duration) {
+			s.ops.Delivered(app, took)
+			s.console.Delivered(took)
+		},
+		Trace: s.note,
 	})
 	if err != nil {
 		return err
@@ -62,7 +65,8 @@ func (s *Server) newApplication() (err error) {
 		return errors.Join(err, s.backend.Close())
 	}
 	s.ingest = s.newIngest()
-	s.rights = (&rights{log: s.log, hub: s.hub, people: s.backend.Identity, allows: s.allows}).init()
+	s.rights = (&rights{log: s.log, hub: s.hub, people: s.backend.Identity, allows: s.allows,
+		changed: func(user string) { s.console.Doubt(user) }}).init()
 	return nil
 }
 

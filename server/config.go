@@ -53,6 +53,11 @@ type Config struct {
 	NoWorkers   bool
 	Concurrency int
 
+	// ProbeEvery is the time between two events that the server sends itself the
+	// whole way, for the latency that the metrics and the health report tell of;
+	// default 15 s, negative for none.
+	ProbeEvery time.Duration
+
 	// Trace says how much is remembered of events and connections.
 	Trace Trace
 
@@ -147,6 +152,9 @@ func (c *Config) setDefaults() {
 	def(&c.MetricsListen, "127.0.0.1:9601")
 	def(&c.DataDir, "./data")
 	def(&c.Version, "dev")
+	if c.ProbeEvery == 0 {
+		c.ProbeEvery = probeEvery
+	}
 	if c.HandshakeTimeout <= 0 {
 		c.HandshakeTimeout = 10 * time.Second
 	}

@@ -174,7 +174,7 @@ func (p present) App(idOrKey string) *belfry.App {
 }
 
 // Apps implements explain.State.
-func (p present) Apps() []*belfry.App { return p.s.hub.Apps() }
+func (p present) Apps() []*belfry.App { return publicHub{p.s.hub}.Apps() }
 
 // User implements explain.State.
 func (p present) User(ctx context.Context, idOrEmail string) (*belfry.User, []string, error) {

@@ -85,6 +85,9 @@ func (l *limitLines) due(line limitLine, now time.Time) (suppressed int, due boo
 
 // Notice implements hub.Observer.
 func (j journal) Notice(n hub.Notice) {
+	if n.App.ID == probeApp {
+		return
+	}
 	ctx := context.Background()
 	switch n.Kind {
 	case hub.NoticeLimit:
@@ -142,10 +145,10 @@ func (s *Server) opsConfig() ops.Config {
 		Checks: []ops.Check{
 			{Name: "data_folder", Run: silent(s.checkDataFolder)}, {Name: "realtime", Run: silent(s.checkRealtime)},
 			{Name: "database", Run: silent(s.backend.DB.Check)}, {Name: "queue", Run: s.checkQueue}, {Name: "workers", Run: s.checkWorkers},
-			{Name: "broadcaster", Run: silent(s.checkBroadcaster)}, {Name: "dashboards", Run: s.dashboards.Check},
+			{Name: "broadcaster", Run: silent(s.checkBroadcaster)}, {Name: "dashboards", Run: s.dashboards.Check}, {Name: "probe", Run: s.probe.check},
 		},
-		Hub:         s.hub.Stats,
-		Apps:        s.hub.Apps,
+		Hub:         publicHub{s.hub}.Stats,
+		Apps:        publicHub{s.hub}.Apps,
 		Sockets:     s.socketStats,
 		Hooks:       s.hookStats,
 		Application: s.applicationFigures(),

@@ -63,7 +63,7 @@ func serve(t testing.TB, apps ...*belfry.App) *host {
 func serveWith(t testing.TB, change func(*server.Config), apps ...*belfry.App) *host {
 	t.Helper()
 	cfg := server.Config{
-		MetricsListen: "off", Apps: apps,
+		MetricsListen: "off", Apps: apps, ProbeEvery: -1,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	}
 	change(&cfg)

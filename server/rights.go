@@ -36,6 +36,9 @@ type rights struct {
 	// allows decides as the door does.
 	allows func(user *belfry.User, channel string) bool
 
+	// changed is told of each user with an entry in the log.
+	changed func(user string)
+
 	nudge  chan struct{} // has a value when a change was made in this process
 	doubts chan string   // users to ask about again; "" for all
 
@@ -132,6 +135,7 @@ func (r *rights) step(ctx context.Context, after *int64, known *bool) error {
 		}
 		r.remember(changes)
 		for _, c := range changes {
+			r.changed(c.UserID)
 			r.carryOut(ctx, c)
 			*after = c.Seq
 		}

@@ -82,6 +82,8 @@ func (s *Server) Run(ctx context.Context) error {
 	parts.Go("received webhooks", s.ingest.Run)
 	parts.Go("dashboards", s.dashboards.Run)
 	parts.Go("application", s.runApplication)
+	parts.Go("console", s.console.Run)
+	parts.Go("probe", s.probe.Run)
 	doors := s.doors()
 	for _, d := range doors {
 		parts.Go(d.name, d.serve)
@@ -110,6 +112,7 @@ var errStopped = errors.New("the server was stopped")
 // stop drains what the doors have let in, in stages within the grace.
 func (s *Server) stop(doors []*door) {
 	s.state.Store(draining)
+	s.console.Stop()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), s.cfg.ShutdownGrace, errGrace)
 	defer cancel()
 	for _, d := range doors {

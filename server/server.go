@@ -18,6 +18,7 @@ import (
 	"github.com/belfryhq/belfry/internal/appstore"
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/certs"
+	"github.com/belfryhq/belfry/internal/console"
 	"github.com/belfryhq/belfry/internal/control"
 	"github.com/belfryhq/belfry/internal/dashboard"
 	"github.com/belfryhq/belfry/internal/gate"
@@ -34,14 +35,16 @@ import (
 // Server is a Belfry server. New makes one, Listen binds its addresses, Run
 // serves until its context ends.
 type Server struct {
-	cfg    Config
-	log    *slog.Logger
-	hub    *hub.Hub
-	hooks  *hook.Hooks
-	socket socket.Engine
-	ops    *ops.Ops
-	looks  looks
-	trace  *trace.Trace
+	cfg     Config
+	log     *slog.Logger
+	hub     *hub.Hub
+	hooks   *hook.Hooks
+	socket  socket.Engine
+	ops     *ops.Ops
+	looks   looks
+	trace   *trace.Trace
+	probe   *probe
+	console *console.Console
 
 	handlers handlersOf // nil: no page reports
 	usage    usageFile
@@ -132,11 +135,14 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.probe = newProbe(s)
+	s.serveApps(nil)
 	if err := s.newApplication(); err != nil {
 		return nil, err
 	}
 	s.ops = ops.New(s.opsConfig())
 	s.openAPI()
+	s.console = s.newConsole()
 	s.handler = s.routes()
 	return s, nil
 }
@@ -194,6 +200,8 @@ func (s *Server) routes() http.Handler {
 			s.socket.ServeHTTP(w, r)
 		case hasPath(path, "/", "apps"), hasPath(path, prefix, "apps"):
 			rest.ServeHTTP(w, r)
+		case hasPath(path, console.Path[:len(console.Path)-len("api/")], "api"):
+			s.console.ServeHTTP(w, r)
 		case path == "/up", path == "/live", path == "/ready", path == "/health":
 			public.ServeHTTP(w, r)
 		default:

@@ -37,7 +37,7 @@ func (s *Server) newTrace() *trace.Trace {
 	cfg := s.cfg.Trace
 	return trace.New(trace.Config{
 		Bytes: cfg.Bytes, For: cfg.For, Rate: cfg.Rate, DB: s.backend.DB, FailuresFor: cfg.FailuresFor, Logger: s.log,
-		Hidden: func(string) bool { return cfg.Off },
+		Hidden: func(app string) bool { return cfg.Off || app == probeApp },
 	})
 }
 

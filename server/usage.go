@@ -65,7 +65,7 @@ func (s *Server) keepUsage(ctx context.Context) error {
 }
 
 func (s *Server) saveUsage() {
-	if err := s.usage.save(s.hub.Usage()); err != nil {
+	if err := s.usage.save(publicHub{s.hub}.Usage()); err != nil {
 		s.log.Error("the day's message counts could not be written", "file", s.usage.path, "error", err)
 	}
 }

@@ -35,6 +35,9 @@ var (
 	ready       = newMetric(gauge, "belfry_ready", "1 while the server takes connections, 0 while it starts or drains.")
 	componentUp = newMetric(gauge, "belfry_component_up", "1 while the component's health check passes, else 0.", "component")
 
+	probeSeconds = newMetric(timing, "belfry_probe_seconds", "Time that an event of the server's own took the whole way: through the HTTP API, over a real WebSocket, in seconds.")
+	probeFailed  = newMetric(counter, "belfry_probe_failures_total", "Events of the server's own that did not come back.")
+
 	connections    = newMetric(gauge, "belfry_connections", "Connections that an app has accepted and that are open.", "app")
 	dailyLimit     = newMetric(gauge, "belfry_messages_per_day_limit", "The app's messages_per_day; absent when there is no limit.", "app")
 	messagesToday  = newMetric(gauge, "belfry_messages_today", "Messages of this UTC day that count against messages_per_day: publishes and deliveries.", "app")
@@ -76,7 +79,7 @@ var (
 
 func allMetrics() []*metric {
 	return append([]*metric{
-		buildInfo, ready, componentUp,
+		buildInfo, ready, componentUp, probeSeconds, probeFailed,
 		connections, users, channels, subscriptions, opened, refused, messagesIn, bytesIn,
 		published, clientEvents, delivered, deliveredBytes, dropped, denied, limited, messagesToday, dailyLimit,
 		sockets, socketPending, socketIn, socketOut, socketPings, socketSlow, socketClosed, socketReject,
@@ -87,7 +90,7 @@ func allMetrics() []*metric {
 
 // counted are the metrics that are counted here, not read from an engine.
 func counted() []*metric {
-	return []*metric{httpRequests, httpSeconds, hookSeconds, deliverySeconds}
+	return []*metric{httpRequests, httpSeconds, hookSeconds, deliverySeconds, probeSeconds, probeFailed}
 }
 
 // WriteReference writes the page of the reference that lists the metrics.

@@ -88,7 +88,7 @@ func New(cfg Config) *Ops {
 	o.health.init(cfg)
 	o.registry.MustRegister(
 		&collector{ops: o},
-		o.requests.total, o.requests.seconds, o.timings.webhooks, o.timings.deliveries,
+		o.requests.total, o.requests.seconds, o.timings.webhooks, o.timings.deliveries, o.timings.probes, o.timings.probeFailures,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

@@ -1,0 +1,148 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/authz"
+	"github.com/belfryhq/belfry/internal/explain"
+	"github.com/belfryhq/belfry/internal/hook"
+	"github.com/belfryhq/belfry/internal/trace"
+)
+
+// event answers with what became of an event.
+func (c *Console) event(r *http.Request, _ *call) (any, error) {
+	id := r.PathValue("id")
+	found, ok, err := c.cfg.Trace.Find(r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		var ids []string
+		for _, t := range c.cfg.Trace.Events(trace.Filter{Limit: 500}) {
+			ids = append(ids, t.ID)
+		}
+		return nil, unknown("remembered event", id, explain.Near(id, ids))
+	}
+	answer := struct {
+		trace.Timeline
+		Status  string          `json:"status"`
+		Receipt *belfry.Receipt `json:"receipt,omitempty"`
+	}{Timeline: found, Status: found.Status()}
+	if receipt, counted := found.Receipt(); counted {
+		answer.Receipt = &receipt
+	}
+	return answer, nil
+}
+
+// explain answers why an event did or did not arrive.
+func (c *Console) explain(r *http.Request, _ *call) (any, error) {
+	q := r.URL.Query()
+	ask := explain.Question{ID: q.Get("id"), User: q.Get("user"), Socket: q.Get("socket"), Event: q.Get("event"), Channel: q.Get("channel"), App: q.Get("app")}
+	if text := q.Get("since"); text != "" {
+		since, err := time.ParseDuration(text)
+		if err != nil || since <= 0 {
+			return nil, fault("since", "write a time such as 10m")
+		}
+		ask.Since = since
+	}
+	return c.cfg.Explain(r.Context(), ask)
+}
+
+// denials answers with authorizations that were refused, the latest first.
+func (c *Console) denials(r *http.Request, _ *call) (any, error) {
+	most, err := limit(r)
+	if err != nil {
+		return nil, err
+	}
+	q := r.URL.Query()
+	all, err := c.cfg.Denials(r.Context(), authz.DenialFilter{User: q.Get("user"), Channel: q.Get("channel"), App: q.Get("app"),
+		Before: q.Get("cursor"), Limit: most + 1})
+	if err != nil {
+		return nil, err
+	}
+	cursor := ""
+	if len(all) > most {
+		all = all[:most]
+		cursor = all[most-1].ID
+	}
+	return map[string]any{"denials": list(all), "next_cursor": next(cursor)}, nil
+}
+
+// attempt is one request to an endpoint.
+type attempt struct {
+	ID      string    `json:"id"`
+	App     string    `json:"app"`
+	URL     string    `json:"url"`
+	Events  []string  `json:"events"`
+	Try     int       `json:"try"`
+	Status  int       `json:"status"`
+	Outcome string    `json:"outcome"`
+	Error   string    `json:"error,omitempty"`
+	Took    float64   `json:"took_ms"`
+	At      time.Time `json:"at"`
+}
+
+func shownAttempt(a hook.Attempt) attempt {
+	return attempt{ID: a.ID, App: a.App, URL: a.URL, Events: list(a.Events), Try: a.Number, Status: a.Status, Outcome: string(a.Outcome),
+		Error: a.Error, Took: float64(a.Duration.Microseconds()) / 1000, At: a.Time.UTC()}
+}
+
+// webhooksOut answers with the last attempts, the newest first.
+func (c *Console) webhooksOut(r *http.Request, _ *call) (any, error) {
+	most, err := limit(r)
+	if err != nil {
+		return nil, err
+	}
+	q := r.URL.Query()
+	text, all, cursor := strings.ToLower(q.Get("q")), []attempt{}, ""
+	for _, a := range c.cfg.Hooks.Attempts() {
+		switch {
+		case q.Get("app") != "" && a.App != q.Get("app"),
+			q.Get("outcome") != "" && string(a.Outcome) != q.Get("outcome"),
+			q.Get("cursor") != "" && a.ID >= q.Get("cursor"),
+			text != "" && !strings.Contains(strings.ToLower(a.URL+" "+a.Error+" "+strings.Join(a.Events, " ")), text):
+			continue
+		}
+		if len(all) == most {
+			cursor = all[most-1].ID
+			break
+		}
+		all = append(all, shownAttempt(a))
+	}
+	return map[string]any{"attempts": all, "next_cursor": next(cursor)}, nil
+}
+
+// resend sends a webhook again.
+func (c *Console) resend(r *http.Request, one *call) (any, error) {
+	one.subject = r.PathValue("id")
+	if err := c.cfg.Hooks.Resend(one.subject); err != nil {
+		return nil, err
+	}
+	return map[string]bool{"queued": true}, nil
+}
+
+// webhooksIn answers with the signed webhooks that came, the newest first.
+func (c *Console) webhooksIn(r *http.Request, _ *call) (any, error) {
+	most, err := limit(r)
+	if err != nil {
+		return nil, err
+	}
+	all := c.cfg.Received()
+	if after := r.URL.Query().Get("cursor"); after != "" {
+		for i := range all {
+			if all[i].ID == after {
+				all = all[i+1:]
+				break
+			}
+		}
+	}
+	cursor := ""
+	if len(all) > most {
+		all = all[:most]
+		cursor = all[most-1].ID
+	}
+	return map[string]any{"webhooks": list(all), "next_cursor": next(cursor)}, nil
+}

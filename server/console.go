@@ -1,0 +1,145 @@
+package server
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/authz"
+	"github.com/belfryhq/belfry/internal/console"
+	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/internal/ops"
+)
+
+// newConsole makes the administrators' door.
+func (s *Server) newConsole() *console.Console {
+	node, err := os.Hostname()
+	if err != nil {
+		node = "unknown"
+	}
+	return console.New(console.Config{
+		Gate: s.gate, DB: s.backend.DB, Logger: s.log,
+		Version: s.cfg.Version, Node: node, Engine: s.socket.String(), Started: s.started,
+		Ready: func() bool { return s.unready() == "" },
+		Hub:   publicHub{s.hub}, Trace: s.trace, Queue: s.backend.Queue, Apps: s.backend.Apps, Broadcast: s.backend.Broadcast, Hooks: s.hooks,
+		Sockets: func() console.Sockets {
+			st := s.socket.Stats()
+			return console.Sockets{Open: st.Open, Waiting: st.PendingBytes, SlowClosed: st.SlowClosed}
+		},
+		Sizes: s.looks.sizes.Get, Workers: s.looks.workers.Get,
+		Denials: func(ctx context.Context, f authz.DenialFilter) ([]authz.Denial, error) {
+			if a := s.authz.Load(); a != nil {
+				return a.Denials(ctx, f)
+			}
+			return nil, nil
+		},
+		Received: s.ingest.Recent,
+		Explain:  s.explain,
+		Health:   s.consoleHealth,
+		Probes:   s.probe.probes,
+		Doctor:   s.consoleDoctor,
+	})
+}
+
+// consoleHealth gives the parts of the server as the health report has them.
+func (s *Server) consoleHealth(ctx context.Context) []console.Part {
+	var all []console.Part
+	for _, p := range s.ops.Parts(ctx) {
+		all = append(all, shownPart(p))
+	}
+	return all
+}
+
+func shownPart(p ops.Part) console.Part {
+	state := console.Degraded
+	if p.Up {
+		state = console.OK
+	}
+	return console.Part{Name: p.Name, State: state, Since: p.Since.UTC().Truncate(time.Millisecond), Note: p.Text,
+		Milliseconds: float64(p.Took.Microseconds()) / 1000}
+}
+
+// consoleDoctor examines the server from inside: every part of the health
+// report, and an event that goes the whole way.
+func (s *Server) consoleDoctor(ctx context.Context) []console.Check {
+	var all []console.Check
+	for _, p := range s.ops.Parts(ctx) {
+		c := console.Check{Name: p.Name, Result: "passed", Seen: p.Text}
+		if !p.Up {
+			c.Result, c.Fix = "failed", fixes[p.Name]
+		} else if c.Seen == "" {
+			c.Seen = "it answers"
+		}
+		all = append(all, c)
+	}
+	c := console.Check{Name: "event", Result: "passed"}
+	if one := s.probe.now(ctx); one.Error != "" {
+		c.Result, c.Seen, c.Fix = "failed", one.Error, fixes["probe"]
+	} else {
+		c.Seen = "an event came back over a WebSocket after " + time.Duration(one.Milliseconds*float64(time.Millisecond)).Round(10*time.Microsecond).String()
+	}
+	return append(all, c)
+}
+
+// fixes says what to do about a part that does not work.
+var fixes = map[string]string{
+	"data_folder":  "free space on the disk of the data folder, and let the server's user write there",
+	"realtime":     "look for errors in the server's log; restart it if it does not answer",
+	"database":     "start the database and see that DATABASE_URL leads to it; the server goes on by itself",
+	"queue":        "start what keeps the jobs (QUEUE_CONNECTION); the server goes on by itself",
+	"workers":      "start a worker with belfry broadcast:start, or serve without --no-workers",
+	"broadcaster":  "start the broadcaster that BROADCAST_CONNECTION names, and check its address, key and secret",
+	"dashboards":   "see which figure fails in the log, and that its database can be reached",
+	"certificates": "see the log for why the certificate could not be renewed",
+	"probe":        "see that the server can reach its own address, and look for errors in its log",
+}
+
+// publicHub is the hub without the app of the server's own probes.
+type publicHub struct{ *hub.Hub }
+
+// Apps gives all apps but the probe's.
+func (h publicHub) Apps() []*belfry.App {
+	all := h.Hub.Apps()
+	kept := make([]*belfry.App, 0, len(all))
+	for _, app := range all {
+		if app.ID != probeApp {
+			kept = append(kept, app)
+		}
+	}
+	return kept
+}
+
+// App gives an app that is not the probe's.
+func (h publicHub) App(id string) *belfry.App {
+	if id == probeApp {
+		return nil
+	}
+	return h.Hub.App(id)
+}
+
+// Stats gives the figures of all apps but the probe's.
+func (h publicHub) Stats() []hub.Stats {
+	all := h.Hub.Stats()
+	kept := make([]hub.Stats, 0, len(all))
+	for _, st := range all {
+		if st.App != probeApp {
+			kept = append(kept, st)
+		}
+	}
+	return kept
+}
+
+// Connections gives those of all apps but the probe's.
+func (h publicHub) Connections(app string, most int, wanted func(*hub.Connection) bool) []hub.Connection {
+	return h.Hub.Connections(app, most, func(c *hub.Connection) bool {
+		return c.App != probeApp && (wanted == nil || wanted(c))
+	})
+}
+
+// Usage gives what all apps but the probe's have used.
+func (h publicHub) Usage() map[string]hub.Usage {
+	all := h.Hub.Usage()
+	delete(all, probeApp)
+	return all
+}
