@@ -15,6 +15,9 @@ func (s *Server) linkBackend() control.Backend {
 		s.backend.Queue.Poke()
 		s.bell.Ring()
 	}, Notes: s.noteAll, Explain: s.explain, ExplainAuth: s.explainAuth}
+	if s.trace != nil {
+		b.Events = s.trace.Events
+	}
 	if s.cfg.Settings != nil {
 		b.Settings = linkSettings{s}
 	}

@@ -10,6 +10,20 @@ import (
 // liveDashboards compiles the settings' dashboards. Faults are told as the
 // configuration's own, with their place in the file.
 func liveDashboards(cfg *config.Config) (*dashboard.Set, error) {
+	set, err := dashboard.Compile(dashboardSpecs(cfg))
+	found, ok := errors.AsType[dashboard.Faults](err)
+	if !ok {
+		return set, err
+	}
+	faults := make([]config.DashboardFault, len(found))
+	for i, f := range found {
+		faults[i] = config.DashboardFault(f)
+	}
+	return nil, cfg.DashboardError(faults)
+}
+
+// dashboardSpecs gives the settings' dashboards as their compiler takes them.
+func dashboardSpecs(cfg *config.Config) []dashboard.Spec {
 	specs := make([]dashboard.Spec, len(cfg.Dashboards))
 	for i, d := range cfg.Dashboards {
 		specs[i] = dashboard.Spec{
@@ -20,14 +34,5 @@ func liveDashboards(cfg *config.Config) (*dashboard.Set, error) {
 			specs[i].Figures = append(specs[i].Figures, dashboard.FigureSpec(f))
 		}
 	}
-	set, err := dashboard.Compile(specs)
-	found, ok := errors.AsType[dashboard.Faults](err)
-	if !ok {
-		return set, err
-	}
-	faults := make([]config.DashboardFault, len(found))
-	for i, f := range found {
-		faults[i] = config.DashboardFault(f)
-	}
-	return nil, cfg.DashboardError(faults)
+	return specs
 }

@@ -31,6 +31,8 @@ type Backend struct {
 	Notes       func([]trace.Note)
 	Explain     func(ctx context.Context, q explain.Question) (explain.Verdict, error)
 	ExplainAuth func(ctx context.Context, q explain.AuthQuestion) (explain.AuthVerdict, error)
+	// Events gives what is remembered of events.
+	Events func(trace.Filter) []trace.Timeline
 }
 
 // Hub is the part of the hub that commands use.

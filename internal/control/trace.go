@@ -18,6 +18,13 @@ func (b Backend) trace(handle register) {
 		b.Notes(notes)
 		return struct{}{}, nil
 	})
+	handle("POST /v1/trace/events", b.Events != nil, func(_ http.ResponseWriter, r *http.Request) (any, error) {
+		var f trace.Filter
+		if err := readJSON(r, &f); err != nil {
+			return nil, err
+		}
+		return b.Events(f), nil
+	})
 	handle("POST /v1/explain", b.Explain != nil, func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		var q explain.Question
 		if err := readJSON(r, &q); err != nil {
@@ -37,6 +44,12 @@ func (b Backend) trace(handle register) {
 // Note tells the server what became of events in this process.
 func (c *Client) Note(ctx context.Context, notes []trace.Note) error {
 	return c.post(ctx, "/v1/trace", notes, &struct{}{})
+}
+
+// Events gives what the server remembers of events, the newest first.
+func (c *Client) Events(ctx context.Context, f trace.Filter) ([]trace.Timeline, error) {
+	var all []trace.Timeline
+	return all, c.post(ctx, "/v1/trace/events", f, &all)
 }
 
 // Explain asks why an event did or did not arrive.
