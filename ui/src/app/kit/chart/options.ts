@@ -78,6 +78,7 @@ export function optionsOf(
         grid: { stroke: paint.line, width: 1 },
         size: (_, values) => 16 + 7 * Math.max(1, ...(values ?? []).map(text => text.length)),
         space: 36,
+        incrs: () => (isWhole(latest()) ? steps.filter(Number.isInteger) : steps),
         values: (_, values) => values.map(shortOf),
       },
     ],
@@ -134,6 +135,18 @@ function pathsOf(stacked: boolean, place: { index: number; of: number }): Partia
         },
       })
   return paths === undefined ? {} : { paths }
+}
+
+/** How far apart the values of an axis may be. */
+const steps = Array.from({ length: 18 }, (_, n) => n - 6).flatMap(power =>
+  [1, 2, 5].map(digit => Number(`${digit}e${power}`)),
+)
+
+/** Whether all values are counts, between which nothing is. */
+function isWhole({ series }: ChartSpec): boolean {
+  return series.every(({ values }) =>
+    values.every(value => value === null || Number.isInteger(value)),
+  )
 }
 
 /** From nothing to a little above the highest value. */
