@@ -1,8 +1,54 @@
 import type { ReactNode } from 'react'
-import { Empty } from '../kit/States'
-import { usePageTitle } from '../kit/title'
+import { Link, Route, Switch, useRoute } from 'wouter'
+import { Missing } from '../Private'
+import { Banner } from './Banner'
+import { LogPage } from './log/LogPage'
+import { OverviewPage } from './overview/OverviewPage'
+import { SaidProvider } from './parts/Said'
+import { StreamProvider } from './useStream'
+import './console.css'
 
+const tabs = [
+  ['/', 'Overview'],
+  ['/log', 'Live log'],
+] as const
+
+/** What happens on the server, why something did not, and what can be done. */
 export default function ConsolePage(): ReactNode {
-  usePageTitle('Console')
-  return <Empty title="Console" />
+  return (
+    <StreamProvider>
+      <div className="console">
+        <nav className="c-tabs" aria-label="Console">
+          {tabs.map(([href, name]) => (
+            <Tab key={href} href={href} name={name} />
+          ))}
+        </nav>
+        <Banner />
+        <SaidProvider>
+          <Switch>
+            <Route path="/">
+              <OverviewPage />
+            </Route>
+            <Route path="/log">
+              <LogPage />
+            </Route>
+            <Route>
+              <Missing />
+            </Route>
+          </Switch>
+        </SaidProvider>
+      </div>
+    </StreamProvider>
+  )
+}
+
+function Tab(props: { href: string; name: string }): ReactNode {
+  const [exact] = useRoute(props.href)
+  const [below] = useRoute(`${props.href}/*`)
+  const current = exact || (below && props.href !== '/')
+  return (
+    <Link href={props.href} aria-current={current ? 'page' : undefined}>
+      {props.name}
+    </Link>
+  )
 }
