@@ -144,6 +144,12 @@ func readableVersion(v string) bool {
 	return v != "" && v[0] >= '0' && v[0] <= '9'
 }
 
+// OriginAllowed reports whether pages of an origin may use an app; "" is a
+// client that names none (WS-09).
+func OriginAllowed(app *belfry.App, origin string) bool {
+	return originAllowed(origin, app.AllowedOrigins)
+}
+
 // originAllowed matches a whole origin, a host, or a host with a leading *.
 func originAllowed(origin string, allowed []string) bool {
 	if len(allowed) == 0 {
