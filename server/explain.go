@@ -13,6 +13,7 @@ import (
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/identity"
 	"github.com/belfryhq/belfry/internal/queue"
+	"github.com/belfryhq/belfry/internal/report"
 	"github.com/belfryhq/belfry/internal/trace"
 )
 
@@ -233,17 +234,7 @@ func (p present) Setup() explain.Setup {
 	return explain.Setup{Broadcaster: p.s.backend.Broadcast.Driver(), Forwards: a != nil && a.Forwards(), Nodes: 1, Now: time.Now()}
 }
 
-// Handlers implements explain.State.
-func (p present) Handlers(socket string) (channels, names []string, known bool) {
-	if p.s.handlers == nil {
-		return nil, nil, false
-	}
-	return p.s.handlers.Handlers(socket)
-}
-
-// handlersOf knows what pages have handlers for, as they reported it.
-type handlersOf interface {
-	// Handlers gives the channels and event names that the page of a socket has
-	// handlers for; known is false when it did not report.
-	Handlers(socketID string) (channels, names []string, known bool)
+// Page implements explain.State.
+func (p present) Page(socket, channel string, at time.Time) (report.Page, bool) {
+	return p.s.reports.Page(socket, channel, at)
 }

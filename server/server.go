@@ -27,6 +27,7 @@ import (
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/ops"
+	"github.com/belfryhq/belfry/internal/report"
 	"github.com/belfryhq/belfry/internal/socket"
 	"github.com/belfryhq/belfry/internal/trace"
 	"github.com/belfryhq/belfry/internal/web"
@@ -46,9 +47,9 @@ type Server struct {
 	probe   *probe
 	console *console.Console
 
-	handlers handlersOf // nil: no page reports
-	usage    usageFile
-	certs    *certs.Certificates // nil on plain TCP
+	reports *report.Pages // of what pages have handlers for; nil: none is taken
+	usage   usageFile
+	certs   *certs.Certificates // nil on plain TCP
 
 	api     *api.Door
 	meter   *ops.Meter // of the API, for express
@@ -110,6 +111,7 @@ func New(cfg Config) (*Server, error) {
 			s.called(a)
 		},
 	})
+	s.reports = s.newReports()
 	s.hub = hub.New(hub.Config{
 		Seal:      socket.Seal,
 		Observers: []hub.Observer{webhooks{s.hooks}, newJournal(s.log), tracer{s}},
@@ -193,9 +195,12 @@ func (s *Server) routes() http.Handler {
 	rest := s.ops.Measure(apiDoor, s.api)
 	public := s.ops.Public()
 	pages := s.ops.Measure("web", s.pages())
+	reports := s.ops.Measure("web", s.reportDoor())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
 		switch {
+		case s.reports != nil && web.IsReport(r, s.cfg.PathPrefix):
+			reports.ServeHTTP(w, r)
 		case hasPath(path, "/", "app"), hasPath(path, prefix, "app"):
 			s.socket.ServeHTTP(w, r)
 		case hasPath(path, "/", "apps"), hasPath(path, prefix, "apps"):

@@ -110,6 +110,7 @@ func (o tracer) Notice(n hub.Notice) {
 		t.Unsubscribed(n.Time, app, n.Socket, n.Channel)
 	case hub.NoticeDisconnected:
 		t.Disconnected(n.Time, app, n.Socket, n.Count, n.Text)
+		o.s.reports.Gone(n.Socket)
 	case hub.NoticeRefused:
 		t.Denied(n.Time, app, n.Socket, n.Channel, n.Address, n.Count, n.Text)
 	}

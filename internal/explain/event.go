@@ -32,7 +32,7 @@ func (c *inquiry) byID() (*Verdict, error) {
 // got it.
 func (v *Verdict) reached() bool {
 	switch v.Code {
-	case Delivered, NobodyThere, NearMiss, Excluded, TooSlow, OtherApp, OtherName:
+	case Delivered, NobodyThere, NearMiss, Excluded, TooSlow, OtherApp, OtherName, HandlerFailed:
 		return true
 	}
 	return false
@@ -278,9 +278,11 @@ func (c *inquiry) published(t *trace.Timeline) (*Verdict, error) {
 	if r.Waiting > 0 {
 		v.Evidence = append(v.Evidence, fmt.Sprintf("For %d of them something waited before it; they get it when they have read that.", r.Waiting))
 	}
-	if other := c.handlers(t, c.receivers(t)); other != nil {
+	said := c.pages(t, c.receivers(t))
+	if other := said.verdict(); other != nil {
 		return other, nil
 	}
+	v.Evidence = append(v.Evidence, said.evidence()...)
 	return v, nil
 }
 
@@ -311,34 +313,4 @@ func (c *inquiry) receivers(t *trace.Timeline) []trace.Connection {
 		}
 	}
 	return all
-}
-
-// handlers finds that all receivers got an event that none of them listens for,
-// as far as their pages say; nil when somebody does, or does not say.
-func (c *inquiry) handlers(t *trace.Timeline, receivers []trace.Connection) *Verdict {
-	var names, sockets []string
-	for _, one := range receivers {
-		_, bound, known := c.now.Handlers(one.Socket)
-		if !known || slices.Contains(bound, t.Event) {
-			return nil
-		}
-		names, sockets = append(names, bound...), append(sockets, one.Socket)
-	}
-	if len(sockets) == 0 {
-		return nil
-	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	v := &Verdict{Code: OtherName, Near: nearEvents(t.Event, names), Connections: receivers,
-		Sentence: fmt.Sprintf("%s got the event, and none has a handler for %q.", socketsText(len(sockets)), t.Event),
-		Fix:      "With Laravel Echo a name that is no class needs a leading dot: .listen('." + strings.TrimPrefix(t.Event, ".") + "', …); check namespace and case too."}
-	if len(names) == 0 {
-		v.Evidence = append(v.Evidence, "Their pages have no handlers at all.")
-	} else {
-		v.Evidence = append(v.Evidence, "They have handlers for: "+list(names)+".")
-	}
-	if len(v.Near) > 0 {
-		v.Sentence = strings.TrimSuffix(v.Sentence, ".") + "; the nearest that is bound is " + quote(v.Near[0]) + "."
-	}
-	return v
 }

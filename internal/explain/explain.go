@@ -13,6 +13,7 @@ import (
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/queue"
+	"github.com/belfryhq/belfry/internal/report"
 	"github.com/belfryhq/belfry/internal/trace"
 )
 
@@ -76,6 +77,7 @@ const (
 	NotConnected    Code = "not_connected"
 	UserNotKnown    Code = "user_not_known"
 	OtherName       Code = "other_name"
+	HandlerFailed   Code = "handler_failed"
 	NotTraced       Code = "not_traced"
 )
 
@@ -139,8 +141,9 @@ type State interface {
 	Decide(user *belfry.User, channel string) authz.Decision
 	// Setup is how the server is set up.
 	Setup() Setup
-	// Handlers gives what a page has handlers for, as it reported itself.
-	Handlers(socket string) (channels, names []string, known bool)
+	// Page gives what the page of a socket said of a channel at a time; known is
+	// false when it said nothing of it.
+	Page(socket, channel string, at time.Time) (about report.Page, known bool)
 }
 
 // Queue is how a queue does.

@@ -11,6 +11,7 @@ import (
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/explain"
 	"github.com/belfryhq/belfry/internal/queue"
+	"github.com/belfryhq/belfry/internal/report"
 	"github.com/belfryhq/belfry/internal/trace"
 )
 
@@ -26,12 +27,12 @@ type world struct {
 	channels map[string]int
 	job      queue.Found
 	queue    explain.Queue
-	handlers map[string][]string
+	pages    *report.Pages
 	denials  []authz.Denial
 }
 
 func newWorld() *world {
-	return &world{Trace: trace.New(trace.Config{Now: func() time.Time { return now }}), oneIn: 1, setup: explain.Setup{Broadcaster: "local", Nodes: 1, Now: now}}
+	return &world{Trace: trace.New(trace.Config{Now: func() time.Time { return now }}), oneIn: 1, pages: report.New(report.Config{Now: func() time.Time { return now }}), setup: explain.Setup{Broadcaster: "local", Nodes: 1, Now: now}}
 }
 
 func (w *world) Timeline(ctx context.Context, id string) (trace.Timeline, bool, error) {
@@ -74,9 +75,8 @@ func (w *world) Job(context.Context, string) (queue.Found, error) {
 func (w *world) Queue(context.Context, string) (explain.Queue, error) { return w.queue, nil }
 func (w *world) Decide(*belfry.User, string) authz.Decision           { return authz.Decision{Allowed: true} }
 func (w *world) Setup() explain.Setup                                 { return w.setup }
-func (w *world) Handlers(socket string) (channels, names []string, known bool) {
-	names, known = w.handlers[socket]
-	return nil, names, known
+func (w *world) Page(socket, channel string, at time.Time) (report.Page, bool) {
+	return w.pages.Page(socket, channel, at)
 }
 
 // event remembers an event with these steps.
@@ -162,34 +162,6 @@ func TestAnEventThatWasNotTracedIsNoUnknownOne(t *testing.T) {
 	w.oneIn = 1
 	v := w.says(t, explain.UnknownEvent, explain.Question{ID: belfry.NewID(now.Add(time.Hour))})
 	if !strings.Contains(strings.Join(v.Evidence, ""), "in the future") {
-		t.Errorf("evidence %q", v.Evidence)
-	}
-}
-
-// Pages that report what they have handlers for say more.
-func TestAnEventThatNoPageListensFor(t *testing.T) {
-	w := newWorld()
-	for _, socket := range []string{"1.1", "2.2", "3.3"} {
-		w.Connected(now.Add(-time.Minute), "1", socket, "192.0.2.1")
-		w.Subscribed(now.Add(-time.Minute), "1", socket, "orders", "7")
-	}
-	id := w.event(trace.Step{What: trace.Published, Channel: "orders", Receipt: &belfry.Receipt{Matched: 3, Written: 3}})
-	w.says(t, explain.Delivered, explain.Question{ID: id}, "3 subscribers")
-	w.handlers = map[string][]string{"1.1": {".order.paid"}, "2.2": {"App\\Events\\order.paid", "other"}}
-	w.says(t, explain.Delivered, explain.Question{ID: id}) // the third did not report
-	w.handlers["3.3"] = []string{"Order.Paid"}
-	v := w.says(t, explain.OtherName, explain.Question{ID: id}, "3 sockets got the event, and none has a handler", `nearest that is bound is`)
-	if !slices.Contains(v.Near, ".order.paid") || !strings.Contains(v.Fix, ".listen('.order.paid'") {
-		t.Errorf("near %q, fix %q", v.Near, v.Fix)
-	}
-	w.says(t, explain.OtherName, explain.Question{User: "7", Event: "order.paid", Channel: "orders"}, "3 sockets")
-	w.says(t, explain.OtherName, explain.Question{Socket: "3.3", Event: "order.paid", Channel: "orders"}, "One socket", `"Order.Paid"`)
-	w.handlers["3.3"] = []string{"order.paid"}
-	w.says(t, explain.Delivered, explain.Question{ID: id})
-	w.says(t, explain.Delivered, explain.Question{User: "7", Event: "order.paid", Channel: "orders"})
-	w.handlers = map[string][]string{"1.1": nil, "2.2": nil, "3.3": nil}
-	v = w.says(t, explain.OtherName, explain.Question{ID: id})
-	if !strings.Contains(strings.Join(v.Evidence, ""), "no handlers at all") {
 		t.Errorf("evidence %q", v.Evidence)
 	}
 }

@@ -219,7 +219,8 @@ func (r *reception) got(all []trace.Connection) *Verdict {
 	if len(fine) == 0 {
 		return bad
 	}
-	if v := r.handlers(r.t, fine); v != nil {
+	said := r.pages(r.t, fine)
+	if v := said.verdict(); v != nil {
 		return v
 	}
 	v := &Verdict{Code: Delivered, Connections: fine, Sentence: fmt.Sprintf("The event was delivered to %s: %s was subscribed to %s when it was published.", r.name(), sockets(fine), r.channel)}
@@ -233,6 +234,7 @@ func (r *reception) got(all []trace.Connection) *Verdict {
 		}
 		v.Evidence = append(v.Evidence, line+".")
 	}
+	v.Evidence = append(v.Evidence, said.evidence()...)
 	return v
 }
 
