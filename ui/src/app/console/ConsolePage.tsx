@@ -2,15 +2,24 @@ import type { ReactNode } from 'react'
 import { Link, Route, Switch, useRoute } from 'wouter'
 import { Missing } from '../Private'
 import { Banner } from './Banner'
+import { ChannelPage } from './live/ChannelPage'
+import { ChannelsPage } from './live/ChannelsPage'
+import { ConnectionsPage } from './live/ConnectionsPage'
 import { LogPage } from './log/LogPage'
 import { OverviewPage } from './overview/OverviewPage'
 import { SaidProvider } from './parts/Said'
+import { FailedPage } from './queues/FailedPage'
+import { QueuesPage } from './queues/QueuesPage'
 import { StreamProvider } from './useStream'
 import './console.css'
 
 const tabs = [
   ['/', 'Overview'],
   ['/log', 'Live log'],
+  ['/queues', 'Queues'],
+  ['/failed', 'Failed jobs'],
+  ['/connections', 'Connections'],
+  ['/channels', 'Channels'],
 ] as const
 
 /** What happens on the server, why something did not, and what can be done. */
@@ -31,6 +40,27 @@ export default function ConsolePage(): ReactNode {
             </Route>
             <Route path="/log">
               <LogPage />
+            </Route>
+            <Route path="/queues">
+              <QueuesPage />
+            </Route>
+            <Route path="/failed">
+              <FailedPage />
+            </Route>
+            <Route path="/connections">
+              <ConnectionsPage />
+            </Route>
+            <Route path="/channels">
+              <ChannelsPage />
+            </Route>
+            <Route path="/channels/:app/:name">
+              {({ app, name }) => (
+                <ChannelPage
+                  key={`${app} ${name}`}
+                  app={decodeURIComponent(app)}
+                  name={decodeURIComponent(name)}
+                />
+              )}
             </Route>
             <Route>
               <Missing />
