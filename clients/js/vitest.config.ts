@@ -6,6 +6,7 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const alias = {
   'belfry-client/dashboard/core': source('src/dashboard/core.ts'),
   'belfry-client/dashboard': source('src/dashboard/index.ts'),
+  'belfry-client/reporter': source('src/reporter/index.ts'),
   'belfry-client/react': source('src/react/index.ts'),
   'belfry-client': source('src/index.ts'),
 }

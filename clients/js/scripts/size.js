@@ -8,6 +8,7 @@ const limits = {
   'dist/react/index.js': 14_000,
   'dist/dashboard/core.js': 6_500,
   'dist/dashboard/index.js': 7_000,
+  'dist/reporter/index.js': 2_000,
 }
 
 for (const [entry, limit] of Object.entries(limits)) {
