@@ -97,7 +97,7 @@ belfry app:add --name shop          # another app with its own key and secret`,
 
 	root.AddCommand(
 		newServe(p), newDemo(p), newBroadcast(p), newWorker(p), newQueue(p), newEvent(p), newNotifications(p), newConfig(p), newApp(p), newUser(p), newDB(p),
-		newSubscribe(p), newChannels(p), newExplain(p), newAuth(p), newLint(p), newBench(p), newWebhook(p), newVersion(p),
+		newSubscribe(p), newChannels(p), newExplain(p), newAuth(p), newLint(p), newDoctor(p), newBench(p), newWebhook(p), newVersion(p),
 	)
 	return root
 }
