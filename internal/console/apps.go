@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -76,13 +77,23 @@ func (c *Console) rotateApp(r *http.Request, one *call) (any, error) {
 		how = appstore.RotateKeep
 	}
 	one.note("how", string(how))
-	return c.cfg.Apps.Rotate(r.Context(), one.subject, how)
+	made, err := c.cfg.Apps.Rotate(r.Context(), one.subject, how)
+	return made, configured(err)
+}
+
+// configured makes a refusal of what only the configuration changes a conflict:
+// it does not hang on who asks.
+func configured(err error) error {
+	if e, ok := errors.AsType[*belfry.Error](err); ok && e.Code == belfry.CodeForbidden {
+		return &belfry.Error{Code: belfry.CodeConflict, Message: e.Message, Hint: e.Hint, Err: e}
+	}
+	return err
 }
 
 func (c *Console) retireApp(r *http.Request, one *call) (any, error) {
 	one.subject = r.PathValue("id")
 	if _, err := c.cfg.Apps.Rotate(r.Context(), one.subject, appstore.RotateFinish); err != nil {
-		return nil, err
+		return nil, configured(err)
 	}
 	return map[string]bool{"retired": true}, nil
 }
@@ -90,7 +101,7 @@ func (c *Console) retireApp(r *http.Request, one *call) (any, error) {
 func (c *Console) removeApp(r *http.Request, one *call) (any, error) {
 	one.subject = r.PathValue("id")
 	if err := c.cfg.Apps.Remove(r.Context(), one.subject); err != nil {
-		return nil, err
+		return nil, configured(err)
 	}
 	return map[string]bool{"removed": true}, nil
 }

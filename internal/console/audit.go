@@ -49,7 +49,7 @@ func (c *Console) write(ctx context.Context, action string, one *call, failure e
 	problem := ""
 	if failure != nil {
 		problem = string(belfry.CodeOf(failure))
-		if problem == "" {
+		if _, faults := failure.(fields); faults {
 			problem = string(belfry.CodeInvalid)
 		}
 	}
@@ -63,13 +63,25 @@ func (c *Console) write(ctx context.Context, action string, one *call, failure e
 	}
 	_, err = c.cfg.DB.Exec(ctx, `INSERT INTO console_audit (id, at, user_id, user_name, made_by, address, action, subject, error, details)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		belfry.NewID(now), store.Millis(now), one.User.ID, plain(one.User.Name), by, address, action, plain(one.subject), problem, string(details))
+		c.deedID(now), store.Millis(now), one.User.ID, plain(one.User.Name), by, address, action, plain(one.subject), problem, string(details))
 	attrs := []any{"action", action, "subject", clip(one.subject, 200), "user", one.User.ID, "by", by, "address", address, "failed", problem}
 	if err != nil {
 		c.cfg.Logger.Error("what an administrator did could not be written down", append(attrs, "error", err)...)
 		return
 	}
 	c.cfg.Logger.Info("administrator", attrs...)
+}
+
+// deedID gives an id that sorts behind all that were given before: ids of one
+// millisecond do not by themselves.
+func (c *Console) deedID(now time.Time) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now = now.Truncate(time.Millisecond); !now.After(c.deed) {
+		now = c.deed.Add(time.Millisecond)
+	}
+	c.deed = now
+	return belfry.NewID(now)
 }
 
 // plain makes a text from outside one that any database takes.

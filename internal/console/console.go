@@ -146,8 +146,9 @@ type Console struct {
 	ended   chan struct{} // closed by Stop
 	stop    func()
 
-	mu      sync.Mutex // guards streams
+	mu      sync.Mutex // guards all below
 	streams map[*stream]struct{}
+	deed    time.Time // in the id of the last line of the log
 }
 
 // New makes the door.
