@@ -64,6 +64,7 @@ func runScripts(t *testing.T, folder string, backend func(env *testscript.Env)) 
 			"drains":   waitDraining,
 			"publish":  publish,
 			"taken":    takePort,
+			"port":     portOf,
 			"exits":    exits,
 			"mode":     mode,
 			"remember": remember,
@@ -252,6 +253,13 @@ func takePort(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })
 	ts.Setenv(args[0], l.Addr().String())
+}
+
+// portOf puts the port of an address into PORT: port ADDRESS.
+func portOf(ts *testscript.TestScript, _ bool, args []string) {
+	_, port, err := net.SplitHostPort(args[0])
+	ts.Check(err)
+	ts.Setenv("PORT", port)
 }
 
 // exits runs a command that must end with that code: exits CODE belfry ARG….

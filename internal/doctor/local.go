@@ -292,6 +292,8 @@ func (l Local) authorization(ctx context.Context) Check {
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusOK, 419:
 		return Pass("/broadcasting/auth answers, and lets nobody in who is not signed in (%d)", resp.StatusCode)
+	case http.StatusTooManyRequests:
+		return Skip("/broadcasting/auth was asked too often from here; try again in a minute")
 	}
 	return Fail(AuthNotAnswered, "see the server's log under denied; with authorization.url, whether the application answers there", "/broadcasting/auth answered %s: %s", resp.Status, short(string(body)))
 }
