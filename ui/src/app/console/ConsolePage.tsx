@@ -1,16 +1,22 @@
-import type { ReactNode } from 'react'
+import { type ReactNode, useEffect, useRef } from 'react'
 import { Link, Route, Switch, useRoute } from 'wouter'
 import { Missing } from '../Private'
+import { AppsPage } from './apps/AppsPage'
 import { Banner } from './Banner'
+import { AuditPage } from './health/AuditPage'
+import { HealthPage } from './health/HealthPage'
 import { ChannelPage } from './live/ChannelPage'
 import { ChannelsPage } from './live/ChannelsPage'
 import { ConnectionsPage } from './live/ConnectionsPage'
+import { DenialsPage } from './live/DenialsPage'
+import { ExplainPage } from './live/ExplainPage'
 import { LogPage } from './log/LogPage'
 import { OverviewPage } from './overview/OverviewPage'
 import { SaidProvider } from './parts/Said'
 import { FailedPage } from './queues/FailedPage'
 import { QueuesPage } from './queues/QueuesPage'
 import { StreamProvider } from './useStream'
+import { WebhooksPage } from './webhooks/WebhooksPage'
 import './console.css'
 
 const tabs = [
@@ -20,6 +26,12 @@ const tabs = [
   ['/failed', 'Failed jobs'],
   ['/connections', 'Connections'],
   ['/channels', 'Channels'],
+  ['/explain', 'Explain'],
+  ['/denials', 'Denials'],
+  ['/webhooks', 'Webhooks'],
+  ['/apps', 'Apps'],
+  ['/health', 'Health'],
+  ['/audit', 'Audit'],
 ] as const
 
 /** What happens on the server, why something did not, and what can be done. */
@@ -62,6 +74,24 @@ export default function ConsolePage(): ReactNode {
                 />
               )}
             </Route>
+            <Route path="/explain">
+              <ExplainPage />
+            </Route>
+            <Route path="/denials">
+              <DenialsPage />
+            </Route>
+            <Route path="/webhooks">
+              <WebhooksPage />
+            </Route>
+            <Route path="/apps">
+              <AppsPage />
+            </Route>
+            <Route path="/health">
+              <HealthPage />
+            </Route>
+            <Route path="/audit">
+              <AuditPage />
+            </Route>
             <Route>
               <Missing />
             </Route>
@@ -76,8 +106,12 @@ function Tab(props: { href: string; name: string }): ReactNode {
   const [exact] = useRoute(props.href)
   const [below] = useRoute(`${props.href}/*`)
   const current = exact || (below && props.href !== '/')
+  const link = useRef<HTMLAnchorElement>(null)
+  useEffect(() => {
+    if (current) link.current?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [current])
   return (
-    <Link href={props.href} aria-current={current ? 'page' : undefined}>
+    <Link ref={link} href={props.href} aria-current={current ? 'page' : undefined}>
       {props.name}
     </Link>
   )

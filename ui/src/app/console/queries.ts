@@ -58,6 +58,8 @@ export function useAct<T = Record<string, unknown>>() {
   const mutation = useMutation({
     mutationFn: (one: { name: string; body?: object; method?: 'POST' | 'DELETE' }) =>
       act<T>(one.method ?? 'POST', one.name, one.body),
+    // An answer may hold a secret, which is kept nowhere.
+    gcTime: 0,
     onSettled: () => void queries.invalidateQueries({ queryKey: [root] }),
   })
   useRefused(mutation.error)

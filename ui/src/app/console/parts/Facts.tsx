@@ -5,7 +5,9 @@ export function Facts(props: { of: readonly (readonly [string, ReactNode])[] }):
   return (
     <dl className="c-facts">
       {props.of
-        .filter(([, value]) => value !== undefined && value !== '' && value !== null)
+        .filter(
+          ([, value]) => value !== undefined && value !== '' && value !== null && value !== false,
+        )
         .map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>

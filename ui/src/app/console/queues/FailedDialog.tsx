@@ -77,7 +77,10 @@ function Shown(props: { job: FailedJob }): ReactNode {
           ['Put in', job.enqueued_at && inFull(job.enqueued_at)],
           ['Failed', inFull(job.failed_at)],
           ['Id', <code key="id">{job.id}</code>],
-          ['Event id', job.event_id && <code key="event">{job.event_id}</code>],
+          [
+            'Event id',
+            job.event_id !== job.id && job.event_id && <code key="event">{job.event_id}</code>,
+          ],
         ]}
       />
       <section aria-labelledby="payload">
