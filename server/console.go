@@ -2,13 +2,17 @@ package server
 
 import (
 	"context"
+	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/console"
+	"github.com/belfryhq/belfry/internal/doctor"
 	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/ops"
 )
 
@@ -60,39 +64,59 @@ func shownPart(p ops.Part) console.Part {
 		Milliseconds: float64(p.Took.Microseconds()) / 1000}
 }
 
-// consoleDoctor examines the server from inside: every part of the health
-// report, and an event that goes the whole way.
+// consoleDoctor examines the server from inside, as belfry doctor does from
+// outside, and sends an event the whole way.
 func (s *Server) consoleDoctor(ctx context.Context) []console.Check {
+	ctx, cancel := context.WithTimeout(ctx, doctorTime)
+	defer cancel()
 	var all []console.Check
-	for _, p := range s.ops.Parts(ctx) {
-		c := console.Check{Name: p.Name, Result: "passed", Seen: p.Text}
-		if !p.Up {
-			c.Result, c.Fix = "failed", fixes[p.Name]
-		} else if c.Seen == "" {
-			c.Seen = "it answers"
-		}
-		all = append(all, c)
+	for _, found := range doctor.Run(ctx, s.examined().Steps()) {
+		all = append(all, console.Check{Name: found.Name, Result: string(found.Status), Seen: found.Seen, Fix: found.Fix})
 	}
 	c := console.Check{Name: "event", Result: "passed"}
 	if one := s.probe.now(ctx); one.Error != "" {
-		c.Result, c.Seen, c.Fix = "failed", one.Error, fixes["probe"]
+		c.Result, c.Seen, c.Fix = "failed", one.Error, "see that the server can reach its own address, and look for errors in its log"
 	} else {
 		c.Seen = "an event came back over a WebSocket after " + time.Duration(one.Milliseconds*float64(time.Millisecond)).Round(10*time.Microsecond).String()
 	}
 	return append(all, c)
 }
 
-// fixes says what to do about a part that does not work.
-var fixes = map[string]string{
-	"data_folder":  "free space on the disk of the data folder, and let the server's user write there",
-	"realtime":     "look for errors in the server's log; restart it if it does not answer",
-	"database":     "start the database and see that DATABASE_URL leads to it; the server goes on by itself",
-	"queue":        "start what keeps the jobs (QUEUE_CONNECTION); the server goes on by itself",
-	"workers":      "start a worker with belfry broadcast:start, or serve without --no-workers",
-	"broadcaster":  "start the broadcaster that BROADCAST_CONNECTION names, and check its address, key and secret",
-	"dashboards":   "see which figure fails in the log, and that its database can be reached",
-	"certificates": "see the log for why the certificate could not be renewed",
-	"probe":        "see that the server can reach its own address, and look for errors in its log",
+// doctorTime bounds one examination.
+const doctorTime = 30 * time.Second
+
+// examined is this server as the doctor sees it.
+func (s *Server) examined() doctor.Local {
+	running := &doctor.Running{PID: os.Getpid(), Address: s.public.Addr().String(), URL: s.URL()}
+	if s.certs == nil {
+		running.URL = "http://" + dialable(s.public.Addr())
+	}
+	if s.private != nil {
+		running.Health = "http://" + dialable(s.private.Addr()) + "/health"
+	}
+	settings := "none was read from a file"
+	if s.cfg.ConfigFile != "" {
+		settings = s.cfg.ConfigFile
+	}
+	return doctor.Local{
+		Settings: settings, Listen: s.cfg.Listen, DataDir: s.cfg.DataDir, Running: running, DB: s.backend.DB,
+		Broadcaster: s.backend.Broadcast.Driver(), Reach: s.checkBroadcaster,
+		Sizes: s.looks.sizes.Get, Workers: s.looks.workers.Get, Sync: s.cfg.Backend.Queue == "sync",
+		WebhookSecrets: s.cfg.WebhookSecrets, Dashboards: len(s.dashboards.Names()), Weak: ingest.Weak,
+	}
+}
+
+// dialable gives an address at which this machine reaches a listener of its own.
+func dialable(a net.Addr) string {
+	addr, ok := a.(*net.TCPAddr)
+	if !ok {
+		return a.String()
+	}
+	host := addr.IP
+	if host.IsUnspecified() {
+		host = net.IPv4(127, 0, 0, 1) // which a listener on [::] has too
+	}
+	return net.JoinHostPort(host.String(), strconv.Itoa(addr.Port))
 }
 
 // publicHub is the hub without the app of the server's own probes.

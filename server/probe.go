@@ -166,18 +166,7 @@ func (p *probe) send(ctx context.Context) (took time.Duration, err error) {
 
 // dial connects to the server's own address.
 func (p *probe) dial(ctx context.Context) (net.Conn, error) {
-	addr, ok := p.s.Addr().(*net.TCPAddr)
-	if !ok {
-		return nil, errors.New("the server has no TCP address")
-	}
-	host := addr.IP
-	if host.IsUnspecified() {
-		host = net.IPv4(127, 0, 0, 1)
-		if addr.IP.To4() == nil && len(addr.IP) == net.IPv6len {
-			host = net.IPv6loopback
-		}
-	}
-	to := net.JoinHostPort(host.String(), strconv.Itoa(addr.Port))
+	to := dialable(p.s.public.Addr())
 	if p.s.certs == nil {
 		return new(net.Dialer).DialContext(ctx, "tcp", to)
 	}
