@@ -21,6 +21,7 @@ import (
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/doctor"
+	"github.com/belfryhq/belfry/server"
 )
 
 // doctorTarget is a server at an address with the credentials of the test's app.
@@ -211,32 +212,32 @@ func idleProxy(ctx context.Context, l net.Listener, to string) {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", to)
+		behind, err := net.Dial("tcp", to)
 		if err != nil {
 			page.Close()
 			continue
 		}
-		stop := context.AfterFunc(ctx, func() { page.Close(); server.Close() })
+		stop := context.AfterFunc(ctx, func() { page.Close(); behind.Close() })
 		go func() {
 			buf := make([]byte, 4096)
 			for {
 				n, err := page.Read(buf)
 				if err != nil {
-					server.Close()
+					behind.Close()
 					return
 				}
-				server.Write(buf[:n])
+				behind.Write(buf[:n])
 			}
 		}()
 		go func() {
 			defer stop()
 			buf := make([]byte, 4096)
 			for {
-				server.SetReadDeadline(time.Now().Add(time.Second))
-				n, err := server.Read(buf)
+				behind.SetReadDeadline(time.Now().Add(time.Second))
+				n, err := behind.Read(buf)
 				if err != nil {
 					page.Close()
-					server.Close()
+					behind.Close()
 					return
 				}
 				page.Write(buf[:n])
@@ -295,4 +296,25 @@ func TestDoctorJudgesTLS(t *testing.T) {
 	plain := doctorTarget(t, h.addr)
 	plain.Scheme = "https"
 	finds(t, plain, "tls", doctor.TLSNotSpoken)
+}
+
+func TestDoctorNamesLimitsOfTheApp(t *testing.T) {
+	limited := func(change func(*belfry.Limits)) doctor.Target {
+		return doctorTarget(t, serve(t, testApp(func(a *belfry.App) { change(&a.Limits) })).addr)
+	}
+	finds(t, limited(func(l *belfry.Limits) { l.EventData = 5 }), "event", doctor.APIRefused)
+	finds(t, limited(func(l *belfry.Limits) { l.ChannelsPerConnection = 0 }), "private channel", doctor.ChannelRefused)
+	finds(t, limited(func(l *belfry.Limits) { l.Connections = 0 }), "websocket", doctor.SocketRefused)
+}
+
+func TestDoctorNamesAnApplicationThatDoesNotDecide(t *testing.T) {
+	away := httptest.NewServer(http.NotFoundHandler())
+	away.Close()
+	a := serveApplication(t, server.BackendConfig{}, func(c *server.Config) { c.Authorization.ChannelURL = away.URL })
+	l := doctor.Local{DataDir: a.dir, Running: &doctor.Running{PID: 1, Address: a.addr, URL: a.url()}}
+	for _, c := range doctor.Run(t.Context(), l.Steps()) {
+		if c.Name == "authorization" && c.Cause != doctor.AuthNotAnswered {
+			t.Errorf("%+v", c)
+		}
+	}
 }

@@ -141,7 +141,11 @@ func (e *examination) subscribe(ctx context.Context) Check {
 		case f.Event == "pusher_internal:subscription_succeeded":
 			return Pass("a private channel takes this secret's signature")
 		case f.Event == "pusher:subscription_error", f.Event == "pusher:error":
-			return Fail(WrongSecret, "compare the secret with the server's", "the server refuses a private channel that is signed with this secret: %s", e.said(e.message(f)))
+			said := e.said(e.message(f))
+			if strings.Contains(strings.ToLower(said), "signature") {
+				return Fail(WrongSecret, "compare the secret with the server's", "the server refuses a private channel that is signed with this secret: %s", said)
+			}
+			return Fail(ChannelRefused, "see the app's limits, and the server's log", "the server refuses a private channel of the name %s: %s", e.channel, said)
 		}
 	}
 }
