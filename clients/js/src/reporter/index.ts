@@ -38,7 +38,9 @@ const mostFailures = 5
 const together = 300
 /** How long at least lies between two reports, in milliseconds. */
 const between = 3000
-/** How long after a report that did not arrive another is tried, in milliseconds. */
+/** How long after a reconnect pages report, at most, so that not all do at once, in milliseconds. */
+const spread = 5000
+/** How long at least after a report that did not arrive another is tried, in milliseconds. */
 const again = 30_000
 
 /**
@@ -156,12 +158,12 @@ export function report(source: PusherLike | EchoLike, options: ReporterOptions =
     })
       .then(
         ({ status, headers }) =>
-          status < 429 ? 0 : Number(headers.get('Retry-After')) * 1000 || again,
+          status < 429 ? 0 : Math.max(again, Number(headers.get('Retry-After')) * 1000),
         () => again,
       )
       .then(wait => {
         if (wait === 0) return // it was taken, or is refused for good
-        due = Date.now() + wait
+        due = Date.now() + wait * (1 + Math.random() / 2)
         sent = ''
         failures = [...told, ...failures].slice(0, mostFailures)
         soon()
@@ -169,6 +171,7 @@ export function report(source: PusherLike | EchoLike, options: ReporterOptions =
   }
 
   const connected = () => {
+    if (sent) due = Math.max(due, Date.now() + spread * Math.random())
     sent = ''
     soon()
   }
