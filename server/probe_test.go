@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/server"
 )
 
@@ -43,6 +44,19 @@ func TestProbeGoesTheWholeWayAndIsNobodysApp(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestProbeGoesThroughTLS(t *testing.T) {
+	files, _ := certFiles(t)
+	s := run(t, server.Config{TLS: files, ProbeEvery: 20 * time.Millisecond, Apps: []*belfry.App{testApp()}})
+	a := &application{host: &host{t: t, server: s}}
+	a.eventually("a probe came back", func() bool {
+		text := a.scrape()
+		return strings.Contains(text, "belfry_probe_seconds_count ") && !strings.Contains(text, "belfry_probe_seconds_count 0")
+	})
+	if !strings.Contains(a.scrape(), "belfry_probe_failures_total 0") {
+		t.Error("a probe failed")
 	}
 }
 
