@@ -115,7 +115,7 @@ function Doctor(): ReactNode {
       </div>
       {act.data ? (
         <Table
-          label="Doctor's checks"
+          label="Doctor’s checks"
           columns={checks}
           rows={act.data.checks}
           keyOf={({ name }) => name}
