@@ -205,7 +205,7 @@ func TestDoctorMeasuresTheIdleLimitOfAProxy(t *testing.T) {
 }
 
 // idleProxy passes bytes on and ends a connection on which nothing came from the
-// server for half a second.
+// server for three seconds.
 func idleProxy(ctx context.Context, l net.Listener, to string) {
 	for {
 		page, err := l.Accept()
@@ -233,7 +233,7 @@ func idleProxy(ctx context.Context, l net.Listener, to string) {
 			defer stop()
 			buf := make([]byte, 4096)
 			for {
-				behind.SetReadDeadline(time.Now().Add(time.Second))
+				behind.SetReadDeadline(time.Now().Add(3 * time.Second))
 				n, err := behind.Read(buf)
 				if err != nil {
 					page.Close()
