@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"context"
 	"net/http"
 	"net/url"
 	"os"
@@ -225,5 +226,33 @@ func TestConsoleStreamShowsWhatHappensAndSamples(t *testing.T) {
 	}
 	if bad := a.stream(a.http, "?rate=0", bearer...); bad.status != 422 {
 		t.Errorf("no rate: %d", bad.status)
+	}
+}
+
+func TestConsoleStreamEndsWithTheServer(t *testing.T) {
+	dir := t.TempDir()
+	s, err := server.New(server.Config{Listen: "127.0.0.1:0", MetricsListen: "off", DataDir: dir, ProbeEvery: -1, DrainWindow: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	a := &application{host: &host{t: t, server: s, addr: s.Addr().String(), http: &http.Client{Transport: &http.Transport{}}}, dir: dir}
+	a.other = a.process(server.BackendConfig{})
+	c := a.console()
+	stream := a.stream(a.http, "?overview=1", "Authorization", "Bearer "+c.token)
+	if stream.status != http.StatusOK {
+		t.Fatal(stream.status)
+	}
+	stream.until("overview", `"version"`)
+	a.http.CloseIdleConnections()
+	stop()
+	stream.until("bye", `"shutdown"`)
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
