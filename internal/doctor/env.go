@@ -25,7 +25,6 @@ type variable struct {
 	name, value string
 	line        int
 	padded      bool // white space or quotes that stay in the value
-	expanded    bool // named ${…}
 }
 
 // readEnv reads a .env as Laravel and Vite do, so far as settings go: NAME=VALUE,

@@ -164,7 +164,7 @@ func (l *linter) role(ctx context.Context, path string, b dashboard.Spec) {
 	super, _ := row[0].(bool)
 	writable, _ := row[1].(int64)
 	one, role := fmt.Sprint(row[2]), fmt.Sprint(row[3])
-	fix := fmt.Sprintf("make a role that only reads: CREATE ROLE belfry_reader LOGIN PASSWORD '…'; GRANT pg_read_all_data TO belfry_reader; and name it in the dashboard's address")
+	const fix = "make a role that only reads: CREATE ROLE belfry_reader LOGIN PASSWORD '…'; GRANT pg_read_all_data TO belfry_reader; and name it in the dashboard's address"
 	switch {
 	case super:
 		l.add(Warning, RoleWrites, path, fmt.Sprintf("the dashboard %q reads as %q, a superuser; its queries are read-only, and a mistake elsewhere would not be", b.Name, short(role)), fix)
