@@ -44,6 +44,8 @@ test('an operator finds a failed job, reads its error, retries it, and sees its 
   // The overview says that there is something to look at, and leads there.
   const page = await room.open(t)
   await page.locator('[data-figure="Failed jobs"][data-bad]').waitFor({ timeout: 30_000 })
+  const banner = page.locator('[data-banner=degraded]')
+  await banner.getByText(/jobs? failed/).waitFor({ timeout: 30_000 })
   await page.getByRole('link', { name: /^Failed jobs 1/ }).click()
   const group = page.getByRole('table', { name: 'Failed jobs by error' }).getByRole('row').nth(1)
   await group.getByText('over quota: plan "sandbox" of account # is used up').waitFor()

@@ -58,7 +58,7 @@ function columnsOf(ask: (action: AppAction, app: AppLine) => void): readonly Col
       of: ({ id, name, enabled }) => (
         <>
           <strong>{name || id}</strong> {!enabled && <span className="badge warn">off</span>}
-          <div className="c-small">{id}</div>
+          {name !== '' && name !== id && <div className="c-small">{id}</div>}
         </>
       ),
     },

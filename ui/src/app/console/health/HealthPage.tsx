@@ -23,7 +23,7 @@ const parts: readonly Column<Part>[] = [
   { name: 'State', of: ({ state }) => badge(state) },
   { name: 'Note', of: ({ note }) => note || '–' },
   { name: 'Since', of: ({ since }) => <Time at={since} /> },
-  { name: 'Looked for', number: true, of: ({ took_ms }) => ms(took_ms) },
+  { name: 'Check took', number: true, of: ({ took_ms }) => ms(took_ms) },
 ]
 
 const checks: readonly Column<Check>[] = [

@@ -5,12 +5,14 @@ import { TimelineOf } from './TimelineOf'
 /** Why an event did or did not arrive: one sentence, what shows it, what to do. */
 export function VerdictOf(props: { verdict: Verdict; brief?: boolean }): ReactNode {
   const { verdict, brief } = props
+  // Beside a timeline, that of what arrived shows nothing new.
+  const evidence = brief && verdict.arrived ? [] : (verdict.evidence ?? [])
   return (
     <section className="c-verdict" data-arrived={verdict.arrived} aria-label="Verdict">
       <p className="c-verdict-sentence">{verdict.sentence}</p>
-      {(verdict.evidence ?? []).length > 0 && (
+      {evidence.length > 0 && (
         <ul className="c-evidence">
-          {(verdict.evidence ?? []).map(text => (
+          {evidence.map(text => (
             <li key={text}>{text}</li>
           ))}
         </ul>

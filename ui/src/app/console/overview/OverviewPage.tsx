@@ -130,7 +130,7 @@ function Figures(props: { of: Overview }): ReactNode {
         {trace.oldest && (
           <>
             {' '}
-            The first is of <Time at={trace.oldest} />.
+            What is remembered began <Time at={trace.oldest} />.
           </>
         )}
       </p>

@@ -49,7 +49,7 @@ export function Table<T>(props: {
                 data-label={column.silent ? undefined : column.name}
                 {...roles.cell}
               >
-                {column.of(row)}
+                <div className="c-cell">{column.of(row)}</div>
               </td>
             ))}
           </tr>
