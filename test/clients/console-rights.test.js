@@ -49,6 +49,14 @@ test('who is no administrator sees no console, and every path refuses them', asy
     await byNobody.body?.cancel()
     assert.equal(byNobody.status, 401, path)
   }
+  for (const path of ['events', 'failed/retry', 'queues/restart', 'apps', 'doctor']) {
+    const answer = await fetch(`${room.server.url}/console/api/${path}`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}` },
+    })
+    await answer.body?.cancel()
+    assert.equal(answer.status, 403, path)
+  }
 })
 
 test('a console closes when the role is taken away while it is open', async t => {
