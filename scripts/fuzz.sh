@@ -16,5 +16,8 @@ fuzz internal/api FuzzBodies
 fuzz internal/config FuzzFile
 fuzz webhook FuzzVerify
 fuzz internal/ingest FuzzTake
+fuzz internal/report FuzzRead
+fuzz internal/trace FuzzKeys
+fuzz internal/doctor FuzzEnv
 fuzz internal/web FuzzEvents
 fuzz internal/queue/asynqqueue FuzzMessage
