@@ -8,7 +8,7 @@ GO      ?= go
 ADDRESS ?= 127.0.0.1:6001
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-FUZZ    ?= 30s
+FUZZ    ?= 10s
 
 PAGES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print) \
          $(shell find clients/js/src -type f) clients/js/bell.css
