@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"io/fs"
+	"os"
 	"path"
 	"regexp"
 	"testing"
@@ -19,6 +20,9 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		if _, err := fs.Stat(ui.Files(), ".keep"); err != nil {
 			t.Errorf("an unbuilt program holds no .keep: %v", err)
+		}
+		if os.Getenv("CI") != "" {
+			t.Fatal("the pages are not built: run make build")
 		}
 		t.Skip("the pages are not built")
 	}
