@@ -16,6 +16,10 @@ need caddy caddy
 need openssl openssl
 need curl curl
 need redis-server redis-server
+# For a database whose clock is wrong, and servers that have little of something.
+need faketime faketime
+need unshare util-linux
+need nsenter util-linux
 # Debian keeps the server's programs out of the path.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
 # For Go's race detector, and for the bare loop that bench/compare measures.

@@ -110,6 +110,7 @@ func (c *doctorCommand) ask(ctx context.Context, l *doctor.Local) *backend {
 	}
 	b, err := c.backend(ctx)
 	if err != nil {
+		l.Unopened = err
 		return nil
 	}
 	l.Sizes, l.Workers, l.Reach = b.Queue.Sizes, b.Queue.Workers, b.Broadcast.Check

@@ -2,8 +2,10 @@ package doctor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,10 +37,12 @@ type Local struct {
 	Broadcaster string
 	// Reach asks the broadcaster's target for an answer.
 	Reach func(ctx context.Context) error
-	// Sizes and Workers ask the queue. Sync says that jobs run where they are made.
-	Sizes   func(ctx context.Context) (map[string]queue.Size, error)
-	Workers func(ctx context.Context) ([]queue.WorkerInfo, error)
-	Sync    bool
+	// Sizes and Workers ask the queue; where they are nil, Unopened may say why.
+	// Sync says that jobs run where they are made.
+	Sizes    func(ctx context.Context) (map[string]queue.Size, error)
+	Workers  func(ctx context.Context) ([]queue.WorkerInfo, error)
+	Unopened error
+	Sync     bool
 	// WebhookSecrets sign webhooks sent here, Dashboards is how many dashboards
 	// wait for them. Weak says why a secret is easily guessed.
 	WebhookSecrets []string
@@ -49,8 +54,13 @@ type Local struct {
 
 // Machine is what bounds a server; what is 0 is not known.
 type Machine struct {
-	Files, Memory int    // files that the server may open; free bytes
-	Free, All     uint64 // bytes on the data folder's disk
+	Files, Open int // files that the server may open, and that it has open
+	// Memory is the bytes that it may take yet, MemoryBy what bounds them; default
+	// the machine's free memory.
+	Memory   int
+	MemoryBy string
+	// Bytes, and names of files, on the data folder's disk.
+	Free, All, FreeNames, AllNames uint64
 }
 
 // Running is a server that runs.
@@ -88,16 +98,32 @@ func (l Local) folder(context.Context) Check {
 	if err != nil || !info.IsDir() {
 		return Fail(FolderNotWritable, "name a folder with BELFRY_DATA_DIR or --data-dir", "%s is no folder that can be read", l.DataDir)
 	}
-	f, err := os.CreateTemp(l.DataDir, ".doctor-")
-	if err != nil {
+	switch err := writeIn(l.DataDir); {
+	case full(err):
+		return Fail(DiskFull, makeRoom, "%s takes no file: %s", l.DataDir, plain(err))
+	case err != nil:
 		return Fail(FolderNotWritable, fmt.Sprintf("run as the user that owns it, or: chown -R USER %s", l.DataDir), "%s cannot be written to: %s", l.DataDir, plain(err))
 	}
-	f.Close()
-	os.Remove(f.Name())
+	if l.Running != nil {
+		if owner, user, yes := strange(l.Running.PID, info); yes {
+			return Fail(FolderNotWritable, fmt.Sprintf("chown -R %d %s", user, l.DataDir), "%s cannot be written to by the server: it belongs to the user %d, and the server runs as the user %d", l.DataDir, owner, user)
+		}
+	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return Fail(FolderOpen, "chmod 700 "+l.DataDir, "%s, which holds keys, is open to other users: its mode is %o", l.DataDir, info.Mode().Perm())
 	}
 	return Pass("%s can be written to, by its owner alone", l.DataDir)
+}
+
+// writeIn proves that a folder takes a file with something in it.
+func writeIn(dir string) error {
+	f, err := os.CreateTemp(dir, ".doctor-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(make([]byte, 4096))
+	return errors.Join(err, f.Close())
 }
 
 func (l Local) port(ctx context.Context) Check {
@@ -125,54 +151,69 @@ const (
 	perSocket     = 5 << 10
 	fewest        = 1000 // connections that any machine should hold
 	spareFiles    = 100
+	leastMemory   = 32 << 20
+	fewestNames   = 1000
 )
 
-func (l Local) capacity(context.Context) Check {
+// machine gives the figures of the server's machine.
+func (l Local) machine() Machine {
+	if l.Machine != nil {
+		return *l.Machine
+	}
 	pid := os.Getpid()
 	if l.Running != nil {
 		pid = l.Running.PID
 	}
-	files, memory := maxFiles(pid), freeMemory()
-	if l.Machine != nil {
-		files, memory = l.Machine.Files, l.Machine.Memory
+	dir := l.DataDir
+	for { // a folder that is not there yet is made in the next above
+		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
+			return measure(pid, dir)
+		}
+		dir = filepath.Dir(dir)
 	}
-	if files == 0 && memory == 0 {
+}
+
+func (l Local) capacity(context.Context) Check {
+	m := l.machine()
+	if m.Files == 0 && m.Memory == 0 {
 		return Skip("limits of files and memory are not known on %s", runtime.GOOS)
 	}
-	byFiles, byMemory := files-spareFiles, memory/(perConnection+perSocket)
+	byFiles, byMemory, memory := m.Files-spareFiles, m.Memory/(perConnection+perSocket), cmp.Or(m.MemoryBy, "free memory")
 	holds, by := byFiles, "its limit of open files"
-	if files == 0 || memory > 0 && byMemory < byFiles {
-		holds, by = byMemory, "its free memory"
+	if m.Files == 0 || m.Memory > 0 && byMemory < byFiles {
+		holds, by = byMemory, memory
+		if by == "free memory" {
+			by = "its free memory"
+		}
 	}
-	seen := fmt.Sprintf("this machine holds about %d connections, by %s (open files: %d, free memory: %d MB)", max(0, holds), by, files, memory>>20)
+	files := strconv.Itoa(m.Files)
+	if m.Open > 0 && l.Running != nil {
+		files = fmt.Sprintf("%d of %d", m.Open, m.Files)
+	}
+	seen := fmt.Sprintf("this machine holds about %d connections, by %s (open files: %s, %s: %d MB)", max(0, holds), by, files, memory, m.Memory>>20)
 	switch {
-	case files > 0 && byFiles < fewest:
+	case m.Files > 0 && byFiles < fewest, m.Files > 0 && m.Open > m.Files/10*9:
 		return Fail(FewFiles, "raise the limit of open files: LimitNOFILE=1048576 in systemd, ulimits in Compose, ulimit -n in a shell", "%s", seen)
-	case memory > 0 && byMemory < fewest:
-		return Fail(LittleMemory, "free memory, or take a larger machine", "%s", seen)
+	case m.Memory > 0 && m.Memory < leastMemory:
+		return Fail(LittleMemory, "free memory, take a larger machine, or raise what bounds it: MemoryMax in systemd, mem_limit in Compose, resources.limits in Kubernetes", "%s", seen)
 	}
 	return Pass("%s", seen)
 }
 
+// makeRoom is what to do about a full disk.
+const makeRoom = "make room, or move the data folder"
+
 func (l Local) disk(context.Context) Check {
-	dir := l.DataDir
-	for {
-		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	free, all := diskSpace(dir)
-	if l.Machine != nil {
-		free, all = l.Machine.Free, l.Machine.All
-	}
+	m := l.machine()
 	switch {
-	case all == 0:
+	case m.All == 0:
 		return Skip("the space is not known here")
-	case free < 100<<20, free < all/50:
-		return Fail(DiskFull, "make room, or move the data folder", "%d MB are free of %d MB under %s", free>>20, all>>20, dir)
+	case m.Free < 100<<20, m.Free < m.All/50:
+		return Fail(DiskFull, makeRoom, "%d MB are free of %d MB under %s", m.Free>>20, m.All>>20, l.DataDir)
+	case m.AllNames > 0 && m.FreeNames < fewestNames:
+		return Fail(DiskFull, "remove files that nobody needs: df -i and find tell where they are", "the disk under %s has room for %d more files only, though %d MB are free", l.DataDir, m.FreeNames, m.Free>>20)
 	}
-	return Pass("%d MB are free under %s", free>>20, dir)
+	return Pass("%d MB are free under %s", m.Free>>20, l.DataDir)
 }
 
 // database reaches it, and compares its schema with this program's and its clock
@@ -196,8 +237,9 @@ func (l Local) database(ctx context.Context) Check {
 	off := time.Duration(0)
 	if l.DB.Dialect() == store.Postgres {
 		var theirs time.Time
+		asked := time.Now()
 		if err := l.DB.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&theirs); err == nil {
-			off = time.Until(theirs)
+			off = theirs.Sub(asked.Add(time.Since(asked) / 2))
 		}
 	}
 	if off.Abs() > 5*time.Second {
@@ -210,12 +252,16 @@ func (l Local) queue(ctx context.Context) Check {
 	if l.Sync {
 		return Skip("QUEUE_CONNECTION is sync: jobs run where they are made")
 	}
-	if l.Sizes == nil {
-		return Fail(QueueAway, "check QUEUE_CONNECTION and REDIS_*", "the queue could not be opened")
+	const fix = "start what keeps the jobs, Redis or the database, or check QUEUE_CONNECTION and REDIS_*; the server goes on by itself when it is back"
+	switch {
+	case l.Sizes == nil && l.Unopened != nil:
+		return Fail(QueueAway, fix, "the queue cannot be opened: %s", plain(l.Unopened))
+	case l.Sizes == nil:
+		return Fail(QueueAway, fix, "the queue cannot be opened")
 	}
 	sizes, err := l.Sizes(ctx)
 	if err != nil {
-		return Fail(QueueAway, "check QUEUE_CONNECTION, and REDIS_* where it is redis", "the queue does not answer: %s", plain(err))
+		return Fail(QueueAway, fix, "the queue does not answer: %s", plain(err))
 	}
 	waiting, failed := 0, 0
 	var paused []string

@@ -2,8 +2,10 @@
 
 package doctor
 
-func maxFiles(int) int { return 0 }
+import "os"
 
-func freeMemory() int { return 0 }
+func measure(int, string) Machine { return Machine{} }
 
-func diskSpace(string) (free, all uint64) { return 0, 0 }
+func full(error) bool { return false }
+
+func strange(int, os.FileInfo) (owner, user int, yes bool) { return 0, 0, false }

@@ -27,7 +27,7 @@ func TestTroubleshooting_ListsWhatDoctorAndLintSay(t *testing.T) {
 		}
 		return text
 	}
-	tests := read("server/doctor_test.go", "internal/doctor/*_test.go", "internal/lint/*_test.go")
+	tests := read("server/doctor_test.go", "internal/doctor/*_test.go", "internal/lint/*_test.go", "test/process/*_test.go")
 	document := read(troubleshooting)
 	for _, c := range []struct {
 		heading, source, constant string

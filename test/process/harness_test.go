@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -76,6 +77,7 @@ type host struct {
 	http          *http.Client
 	env           []string // further settings
 	serve         []string // further arguments of serve
+	through       []string // words that the program is started through, such as a shell's
 
 	cmd    *exec.Cmd
 	stdout *output
@@ -124,7 +126,8 @@ func (h *host) configure(config string) {
 
 // command makes a call of the program in the host's folder.
 func (h *host) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(binary, args...)
+	words := append(append(slices.Clone(h.through), binary), args...)
+	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = h.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "BELFRY_LISTEN=" + h.addr, "BELFRY_METRICS_LISTEN=" + h.metrics}
 	cmd.Env = append(cmd.Env, h.env...)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -51,6 +52,27 @@ func OwnPostgres(t testing.TB) *Server {
 	p, err := newPostgres(cached, testSettings...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return own(t, p)
+}
+
+// OwnPostgresOff gives a PostgreSQL whose clock is off by so much, ahead or, below
+// zero, behind; see OwnPostgres.
+func OwnPostgresOff(t testing.TB, off time.Duration) *Server {
+	t.Helper()
+	found, _ := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
+	if len(found) == 0 {
+		t.Fatal("there is no libfaketime: run scripts/test-deps.sh")
+	}
+	p, err := newPostgres(cached, testSettings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := p.command
+	p.command = func(port int) []string {
+		// Its waits go by the monotonic clock, which stays as it is.
+		return append([]string{"/usr/bin/env", "LD_PRELOAD=" + found[0], "FAKETIME_DONT_FAKE_MONOTONIC=1",
+			fmt.Sprintf("FAKETIME=%+.0f", off.Seconds())}, command(port)...)
 	}
 	return own(t, p)
 }
