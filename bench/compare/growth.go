@@ -34,7 +34,7 @@ func growth(ctx context.Context, m *machine, o options) (any, error) {
 			}
 		}
 	}
-	fmt.Printf("`go run ./bench/compare -growth -rounds %d` on %s; one event at a time, 245 bytes; medians, in brackets the least and the greatest.\n", o.rounds, kernel())
+	fmt.Printf("`go run ./bench/compare -growth -rounds %d` on %s; one event at a time, 245 bytes; medians, in brackets the least and the greatest.\n", o.rounds, bench.Kernel())
 	fmt.Print(`
 | connections | channels | µs per delivery | of it user | without the publish | floor | bytes per connection |
 | --- | --- | --- | --- | --- | --- | --- |

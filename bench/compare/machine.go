@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/belfryhq/belfry/internal/bench"
-	"github.com/belfryhq/belfry/internal/control"
 )
 
 // machine starts the programs, each anew for each run.
@@ -33,51 +31,21 @@ func (m *machine) onBelfry(ctx context.Context, shape bench.Shape) (*bench.Repor
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	m.runs++
-	dir := filepath.Join(m.dir, fmt.Sprint(m.runs))
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	const app, key, secret = "1", "bench-key", "bench-secret"
-	data := filepath.Join(dir, "data")
-	cmd := exec.CommandContext(ctx, m.belfry, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "off", "--data-dir", data, "--log-level", "warn", "--log-format", "text")
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PUSHER_APP_ID=" + app, "PUSHER_APP_KEY=" + key, "PUSHER_APP_SECRET=" + secret}
-	var said strings.Builder
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	defer end(cmd)
-	address, err := listening(ctx, data)
+	home, err := bench.NewHome(filepath.Join(m.dir, fmt.Sprint(m.runs)))
 	if err != nil {
-		return nil, fmt.Errorf("the server does not start: %w\n%s", err, said.String())
+		return nil, err
 	}
-	report, err := m.run(ctx, bench.Target{URL: "ws://" + address, AppID: app, Key: key, Secret: secret, PID: cmd.Process.Pid}, shape)
+	defer os.RemoveAll(home.Dir)
+	belfry, err := home.Serve(ctx, 10*time.Second, m.belfry, "--metrics-listen", "off", "--log-level", "warn")
+	if err != nil {
+		return nil, err
+	}
+	defer belfry.End()
+	report, err := m.run(ctx, bench.Target{URL: "ws://" + belfry.Address, AppID: bench.HomeApp, Key: bench.HomeKey, Secret: bench.HomeSecret, PID: belfry.PID()}, shape)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", shape.Name, err)
 	}
 	return report, err
-}
-
-// listening waits until a server answers on its data folder.
-func listening(ctx context.Context, data string) (address string, err error) {
-	again := time.NewTicker(10 * time.Millisecond)
-	defer again.Stop()
-	for range 1000 {
-		link, err := control.Dial(ctx, data)
-		if err == nil {
-			st, err := link.Status(ctx)
-			link.Close()
-			return st.Listen, err
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		}
-	}
-	return "", errors.New("ten seconds have passed")
 }
 
 // onFloor runs a shape against the floor.
@@ -97,7 +65,10 @@ func (m *machine) onFloor(ctx context.Context, shape bench.Shape) (*bench.Report
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	defer end(cmd)
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
 	port, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil && err != io.EOF {
 		return nil, err
@@ -107,12 +78,6 @@ func (m *machine) onFloor(ctx context.Context, shape bench.Shape) (*bench.Report
 		err = fmt.Errorf("floor, %s: %w", shape.Name, err)
 	}
 	return report, err
-}
-
-// end kills a program and waits for it.
-func end(cmd *exec.Cmd) {
-	cmd.Process.Kill()
-	cmd.Wait()
 }
 
 func (m *machine) run(ctx context.Context, target bench.Target, shape bench.Shape) (*bench.Report, error) {

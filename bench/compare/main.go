@@ -22,9 +22,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/belfryhq/belfry/internal/bench"
 )
 
 type options struct {
@@ -90,19 +91,12 @@ func run(ctx context.Context, o options) error {
 }
 
 // build makes the two programs.
-func (m *machine) build(ctx context.Context) error {
+func (m *machine) build(ctx context.Context) (err error) {
 	m.floor = filepath.Join(m.dir, "floor")
-	commands := [][]string{{"cc", "-O2", "-o", m.floor, filepath.Join("bench", "floor", "floor.c")}}
-	if m.belfry == "" {
-		m.belfry = filepath.Join(m.dir, "belfry")
-		commands = append(commands, []string{"go", "build", "-trimpath", "-o", m.belfry, "./cmd/belfry"})
+	out, err := exec.CommandContext(ctx, "cc", "-O2", "-o", m.floor, filepath.Join("bench", "floor", "floor.c")).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build the floor (run it at the root of the repository): %w\n%s", err, out)
 	}
-	for _, c := range commands {
-		if out, err := exec.CommandContext(ctx, c[0], c[1:]...).CombinedOutput(); err != nil {
-			return fmt.Errorf("%s (run it at the root of the repository): %w\n%s", strings.Join(c, " "), err, out)
-		}
-	}
-	var err error
-	m.belfry, err = filepath.Abs(m.belfry)
+	m.belfry, err = bench.Build(ctx, m.dir, "cmd/belfry", m.belfry)
 	return err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 
@@ -48,18 +47,9 @@ func print(all []*row, o options) {
 	if o.rows != "" {
 		command += " -rows " + o.rows
 	}
-	fmt.Printf("`%s` on %s, %d cores; medians of %d rounds, in brackets the least and the greatest.\n", command, kernel(), runtime.NumCPU(), o.rounds)
+	fmt.Printf("`%s` on %s, %d cores; medians of %d rounds, in brackets the least and the greatest.\n", command, bench.Kernel(), runtime.NumCPU(), o.rounds)
 	printDeliveries(all)
 	printOthers(all)
-}
-
-func kernel() string {
-	text, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return runtime.GOOS
-	}
-	release, _, _ := strings.Cut(strings.TrimSpace(string(text)), "-")
-	return "Linux " + release
 }
 
 func printDeliveries(all []*row) {

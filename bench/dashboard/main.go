@@ -16,11 +16,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -64,7 +61,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer os.RemoveAll(m.dir)
 	for name, program := range map[string]*string{"cmd/belfry": &m.belfry, "examples/checkins": &m.checkins} {
-		if err := m.build(ctx, name, program); err != nil {
+		if *program, err = bench.Build(ctx, m.dir, name, *program); err != nil {
 			return err
 		}
 	}
@@ -79,21 +76,8 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 // machine is what all measurements share.
 type machine struct {
 	options
-	dir string // for everything that is written
-}
-
-// build makes a program, unless one is given.
-func (m *machine) build(ctx context.Context, name string, program *string) (err error) {
-	if *program != "" {
-		*program, err = filepath.Abs(*program)
-		return err
-	}
-	*program = filepath.Join(m.dir, filepath.Base(name))
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", *program, "github.com/belfryhq/belfry/"+name)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", name, err, out)
-	}
-	return nil
+	dir    string // for everything that is written
+	places int
 }
 
 // figures are those of all rounds.
@@ -110,8 +94,7 @@ type latencies struct{ p50, p99, max bench.Spread }
 // add adds those of one round.
 func (l *latencies) add(took []float64) {
 	slices.Sort(took)
-	at := func(share float64) float64 { return took[int(math.Ceil(share*float64(len(took))))-1] }
-	l.p50, l.p99, l.max = append(l.p50, at(0.5)), append(l.p99, at(0.99)), append(l.max, took[len(took)-1])
+	l.p50, l.p99, l.max = append(l.p50, bench.Quantile(took, 0.5)), append(l.p99, bench.Quantile(took, 0.99)), append(l.max, took[len(took)-1])
 }
 
 func (l *latencies) row() string {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/belfryhq/belfry/internal/bench"
 	"github.com/belfryhq/belfry/internal/dashboard"
 	"github.com/belfryhq/belfry/test/pusherclient"
 )
@@ -47,7 +48,7 @@ func (p *place) latency(ctx context.Context, all *figures) error {
 	if _, err := p.checkIn(ctx, 0); err != nil {
 		return err
 	}
-	if err := pause(ctx, 3*time.Second); err != nil {
+	if err := bench.Pause(ctx, 3*time.Second); err != nil {
 		return err
 	}
 	before, err := p.count(ctx)
@@ -63,7 +64,7 @@ func (p *place) latency(ctx context.Context, all *figures) error {
 	reader.Go(func() { read(ctx, page, came) })
 	var answers, posts []float64
 	for n := range p.m.samples {
-		if err := pause(ctx, 700*time.Millisecond); err != nil {
+		if err := bench.Pause(ctx, 700*time.Millisecond); err != nil {
 			return err
 		}
 		posted := time.Now()
@@ -147,10 +148,10 @@ func (p *place) load(ctx context.Context, open, rate int) (u used, err error) {
 	if err != nil {
 		return u, err
 	}
-	if err := pause(ctx, time.Second); err != nil { // what the opening leaves to do
+	if err := bench.Pause(ctx, time.Second); err != nil { // what the opening leaves to do
 		return u, err
 	}
-	cpu, err := p.cpu()
+	cpu, err := p.server.CPU()
 	if err != nil {
 		return u, err
 	}
@@ -159,7 +160,7 @@ func (p *place) load(ctx context.Context, open, rate int) (u used, err error) {
 	if err != nil {
 		return u, err
 	}
-	after, err := p.cpu()
+	after, err := p.server.CPU()
 	if err != nil {
 		return u, err
 	}
@@ -169,7 +170,10 @@ func (p *place) load(ctx context.Context, open, rate int) (u used, err error) {
 		return u, nil
 	}
 	last := 0
-	err = await(ctx, func() bool { last, err = p.count(ctx); return err == nil && last == before+made })
+	err = bench.Await(ctx, patience, func() (bool, error) {
+		last, err = p.count(ctx)
+		return err == nil && last == before+made, nil
+	})
 	if err != nil {
 		err = fmt.Errorf("%d of %d check-ins are counted: %w", last-before, made, err)
 	}
@@ -179,7 +183,7 @@ func (p *place) load(ctx context.Context, open, rate int) (u used, err error) {
 // checkIns makes check-ins at a rate for some time and counts them.
 func (p *place) checkIns(ctx context.Context, rate int, length time.Duration) (made int, err error) {
 	if rate == 0 {
-		return 0, pause(ctx, length)
+		return 0, bench.Pause(ctx, length)
 	}
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
@@ -207,15 +211,4 @@ func (p *place) checkIns(ctx context.Context, rate int, length time.Duration) (m
 	}
 	all.Wait()
 	return made, errors.Join(faults[:min(len(faults), 5)]...)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -9,20 +9,15 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
 	"github.com/belfryhq/belfry/internal/bench"
-	"github.com/belfryhq/belfry/internal/control"
 	"github.com/belfryhq/belfry/test/pusherclient"
 )
 
 const (
-	appID     = "1"
-	appKey    = "bench-key"
-	appSecret = "bench-secret"
-	shared    = "the-secret-of-the-benchmark"
+	shared = "the-secret-of-the-benchmark"
 
 	// patience is how long anything may take that is not measured.
 	patience = 30 * time.Second
@@ -45,63 +40,48 @@ const settings = `dashboards:
 // place is a server and a check-in service with folders of their own.
 type place struct {
 	m        *machine
-	dir      string
-	server   *exec.Cmd
-	service  *exec.Cmd
-	address  string // of the server
-	checkins string // of the service
+	home     *bench.Home
+	server   *bench.Process
+	service  *bench.Process
+	checkins string // the address of the service
 	http     *http.Client
 }
 
 // newPlace starts both.
 func (m *machine) newPlace(ctx context.Context) (p *place, err error) {
-	p = &place{m: m, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, Timeout: patience}}
-	if p.dir, err = os.MkdirTemp(m.dir, "place-"); err != nil {
+	m.places++
+	home, err := bench.NewHome(filepath.Join(m.dir, fmt.Sprint(m.places)))
+	if err != nil {
 		return nil, err
 	}
+	home.Env = append(home.Env, "SERVICES_WEBHOOK_SHARED_SECRET="+shared)
+	p = &place{m: m, home: home, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, Timeout: patience}}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%w\n%s", err, p.said())
 			p.close()
 		}
 	}()
-	database := filepath.Join(p.dir, "checkins", "checkins.db")
-	if err = os.WriteFile(filepath.Join(p.dir, "belfry.yaml"), fmt.Appendf(nil, settings, database), 0o600); err != nil {
+	database := filepath.Join(home.Dir, "checkins", "checkins.db")
+	if err = os.WriteFile(filepath.Join(home.Dir, "belfry.yaml"), fmt.Appendf(nil, settings, database), 0o600); err != nil {
 		return p, err
 	}
-	data := filepath.Join(p.dir, "data")
-	p.server, err = p.start(ctx, m.belfry, []string{"BELFRY_DATA_DIR=" + data, "PUSHER_APP_ID=" + appID, "PUSHER_APP_KEY=" + appKey,
-		"PUSHER_APP_SECRET=" + appSecret, "SERVICES_WEBHOOK_SHARED_SECRET=" + shared}, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "off")
-	if err != nil {
+	if p.server, err = home.Serve(ctx, patience, m.belfry, "--metrics-listen", "off"); err != nil {
 		return p, err
-	}
-	err = await(ctx, func() bool {
-		link, err := control.Dial(ctx, data)
-		if err != nil {
-			return false
-		}
-		defer link.Close()
-		st, err := link.Status(ctx)
-		p.address = st.Listen
-		return err == nil && st.Listen != ""
-	})
-	if err != nil {
-		return p, fmt.Errorf("belfry does not start: %w", err)
 	}
 	if p.checkins, err = freeAddress(); err != nil {
 		return p, err
 	}
-	p.service, err = p.start(ctx, m.checkins, []string{"SERVICES_WEBHOOK_SHARED_SECRET=" + shared, "BELFRY_WEBHOOK_URL=http://" + p.address + "/api/dashboard/notify-update"},
-		"--listen", p.checkins, "--data-dir", filepath.Dir(database), "--seed")
+	p.service, err = home.Start(ctx, []string{"BELFRY_WEBHOOK_URL=http://" + p.server.Address + "/api/dashboard/notify-update"},
+		m.checkins, "--listen", p.checkins, "--data-dir", filepath.Dir(database), "--seed")
 	if err != nil {
 		return p, err
 	}
-	err = await(ctx, func() bool {
+	err = bench.Await(ctx, patience, func() (bool, error) {
 		_, err := p.get(ctx, "http://"+p.checkins+"/up")
-		return err == nil
+		return err == nil, nil
 	})
 	if err != nil {
-		return p, fmt.Errorf("the check-in service does not start: %w", err)
+		return p, fmt.Errorf("the check-in service does not start: %w\n%s", err, p.service.Said())
 	}
 	return p, nil
 }
@@ -114,47 +94,16 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-func (p *place) start(ctx context.Context, program string, env []string, args ...string) (*exec.Cmd, error) {
-	log, err := os.OpenFile(filepath.Join(p.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.dir, append(env, "PATH="+os.Getenv("PATH"), "HOME="+p.dir), log, log
-	return cmd, cmd.Start()
-}
-
 // said is the end of what both logged.
 func (p *place) said() string {
-	text, _ := os.ReadFile(filepath.Join(p.dir, "log"))
-	return string(text[max(0, len(text)-4000):])
+	text := p.server.Said() + p.service.Said()
+	return text[max(0, len(text)-4000):]
 }
 
 func (p *place) close() {
-	for _, cmd := range []*exec.Cmd{p.service, p.server} {
-		if cmd != nil && cmd.Process != nil {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
-	}
+	p.service.End()
+	p.server.End()
 	p.http.CloseIdleConnections()
-}
-
-// await polls until something is so.
-func await(ctx context.Context, so func() bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not within %s", patience))
-	defer cancel()
-	again := time.NewTicker(10 * time.Millisecond)
-	defer again.Stop()
-	for !so() {
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	return nil
 }
 
 func (p *place) get(ctx context.Context, url string) ([]byte, error) {
@@ -193,7 +142,7 @@ func (p *place) checkIn(ctx context.Context, n int) (time.Time, error) {
 
 // count is how many check-ins there are, as the dashboard says.
 func (p *place) count(ctx context.Context) (int, error) {
-	text, err := p.get(ctx, "http://"+p.address+"/api/dashboard/current")
+	text, err := p.get(ctx, "http://"+p.server.Address+"/api/dashboard/current")
 	if err != nil {
 		return 0, err
 	}
@@ -220,7 +169,7 @@ func countOf(update string) (int, error) {
 func (p *place) join(ctx context.Context) (*pusherclient.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	conn, err := pusherclient.Dial(limited, pusherclient.Target{URL: "http://" + p.address, Key: appKey, AppID: appID, Secret: appSecret}, nil)
+	conn, err := pusherclient.Dial(limited, pusherclient.Target{URL: "http://" + p.server.Address, AppID: bench.HomeApp, Key: bench.HomeKey, Secret: bench.HomeSecret}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +179,3 @@ func (p *place) join(ctx context.Context) (*pusherclient.Conn, error) {
 	}
 	return conn, nil
 }
-
-// cpu is what the server has used so far.
-func (p *place) cpu() (time.Duration, error) { return bench.ProcessCPU(p.server.Process.Pid) }

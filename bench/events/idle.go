@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/belfryhq/belfry/internal/bench"
 )
 
 // idlers are the processes of one driver that have nothing to do.
 type idlers struct {
-	full, bare, lone *process // with workers; without; a worker beside bare
+	full, bare, lone *bench.Process // with workers; without; a worker beside bare
 }
 
-func (i *idlers) each() []*process { return []*process{i.full, i.bare, i.lone} }
+func (i *idlers) each() []*bench.Process { return []*bench.Process{i.full, i.bare, i.lone} }
 
 // idle measures what processes use while nothing is to be done: all drivers at
 // once, since each uses little, in as many windows as there are rounds.
@@ -23,9 +25,7 @@ func (m *machine) idle(ctx context.Context, all map[string]*figures) error {
 		idle[driver] = one
 		defer func() {
 			for _, s := range one.each() {
-				if s != nil {
-					s.end()
-				}
+				s.End()
 			}
 		}()
 		full, err := m.newPlace(ctx, driver)
@@ -52,7 +52,7 @@ func (m *machine) idle(ctx context.Context, all map[string]*figures) error {
 		}
 	}
 	window := time.Duration(m.seconds) * time.Second
-	if err := pause(ctx, min(window, 5*time.Second)); err != nil { // what a start leaves to do
+	if err := bench.Pause(ctx, min(window, 5*time.Second)); err != nil { // what a start leaves to do
 		return err
 	}
 	for round := range m.rounds {
@@ -61,7 +61,7 @@ func (m *machine) idle(ctx context.Context, all map[string]*figures) error {
 			return err
 		}
 		began := time.Now()
-		if err := pause(ctx, window); err != nil {
+		if err := bench.Pause(ctx, window); err != nil {
 			return err
 		}
 		after, err := readAll(idle)
@@ -91,24 +91,13 @@ func readAll(idle map[string]*idlers) (map[string][3]time.Duration, error) {
 			if s == nil {
 				continue
 			}
-			cpu, err := s.cpu()
+			cpu, err := s.CPU()
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w\n%s", driver, err, s.said())
+				return nil, fmt.Errorf("%s: %w\n%s", driver, err, s.Said())
 			}
 			used[i] = cpu
 		}
 		all[driver] = used
 	}
 	return all, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -19,9 +19,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -67,23 +65,12 @@ var (
 	allParts   = []string{"latency", "rate", "bulk", "idle"}
 )
 
-// choose parses a list of names that must all be known.
-func choose(flag, list string, known []string) ([]string, error) {
-	chosen := strings.Split(list, ",")
-	for i, name := range chosen {
-		if chosen[i] = strings.TrimSpace(name); !slices.Contains(known, chosen[i]) {
-			return nil, fmt.Errorf("-%s: there is no %q; there are %s", flag, chosen[i], strings.Join(known, ", "))
-		}
-	}
-	return chosen, nil
-}
-
 func run(ctx context.Context, o options, out io.Writer) error {
-	drivers, err := choose("drivers", o.drivers, allDrivers)
+	drivers, err := bench.Choose("drivers", o.drivers, allDrivers)
 	if err != nil {
 		return err
 	}
-	parts, err := choose("only", o.only, allParts)
+	parts, err := bench.Choose("only", o.only, allParts)
 	if err != nil {
 		return err
 	}
@@ -98,7 +85,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(m.dir)
-	if err := m.build(ctx); err != nil {
+	if m.belfry, err = bench.Build(ctx, m.dir, "cmd/belfry", o.belfry); err != nil {
 		return err
 	}
 	if slices.Contains(drivers, "postgres") {
@@ -124,20 +111,6 @@ type machine struct {
 	dir            string // for everything that is written
 	postgres       *services.Instance
 	places         int
-}
-
-// build makes the program that is measured.
-func (m *machine) build(ctx context.Context) (err error) {
-	if m.belfry != "" {
-		m.belfry, err = filepath.Abs(m.belfry)
-		return err
-	}
-	m.belfry = filepath.Join(m.dir, "belfry")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", m.belfry, "github.com/belfryhq/belfry/cmd/belfry")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build belfry: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // measure measures everything that was asked for.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/bench"
 	"github.com/belfryhq/belfry/internal/queue"
 	"github.com/belfryhq/belfry/server"
 )
@@ -21,8 +22,8 @@ import (
 // scene is a server, perhaps a worker, and a subscriber.
 type scene struct {
 	p        *place
-	server   *process
-	worker   *process // nil: in the server
+	server   *bench.Process
+	worker   *bench.Process // nil: in the server
 	listener *listener
 }
 
@@ -47,7 +48,7 @@ func (p *place) open(ctx context.Context, apart bool) (s *scene, err error) {
 			return s, err
 		}
 	}
-	if s.listener, err = listen(ctx, s.server.target()); err != nil {
+	if s.listener, err = listen(ctx, target(s.server)); err != nil {
 		return s, err
 	}
 	return s, p.warm(ctx, s.server, s.listener)
@@ -57,12 +58,8 @@ func (s *scene) close() {
 	if s.listener != nil {
 		s.listener.close()
 	}
-	if s.worker != nil {
-		s.worker.end()
-	}
-	if s.server != nil {
-		s.server.end()
-	}
+	s.worker.End()
+	s.server.End()
 }
 
 // latency posts 50 events a second and measures the time from just before each
@@ -126,12 +123,7 @@ func (p *place) latency(ctx context.Context, apart bool) (latency, error) {
 		waits[i] = came[i].Sub(sent[i]).Seconds() * 1000
 	}
 	slices.Sort(waits)
-	return latency{p50: quantile(waits, 0.50), p99: quantile(waits, 0.99), max: waits[n-1]}, nil
-}
-
-// quantile gives the value that a share q of the sorted ones do not pass.
-func quantile(sorted []float64, q float64) float64 {
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+	return latency{p50: bench.Quantile(waits, 0.50), p99: bench.Quantile(waits, 0.99), max: waits[n-1]}, nil
 }
 
 // rates posts as fast as one, some and many posters can.
@@ -200,7 +192,7 @@ func (s *scene) profile(ctx context.Context, n int) (finish func() error) {
 	done := make(chan error, 1)
 	go func() {
 		done <- func() error {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.server.metrics+"/debug/pprof/profile?seconds=2", nil)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+metricsOf(s.server)+"/debug/pprof/profile?seconds=2", nil)
 			if err != nil {
 				return err
 			}
@@ -225,7 +217,7 @@ const jobKind = "bench"
 // bulk enqueues jobs in slices of a thousand, without a worker, and then works
 // them with as many at once as the server does. It does so in this process.
 func (p *place) bulk(ctx context.Context) (enqueued, worked float64, err error) {
-	cfg := server.BackendConfig{DataDir: p.data(), DatabaseURL: p.url}
+	cfg := server.BackendConfig{DataDir: p.home.Data(), DatabaseURL: p.url}
 	if p.driver == "redis" {
 		cfg.Queue, cfg.Redis = "redis", server.Redis{URL: p.redisURL()}
 	}

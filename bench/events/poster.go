@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/belfryhq/belfry/internal/bench"
 )
 
 // What events are: a name and about 200 bytes of data.
@@ -29,17 +31,17 @@ type poster struct {
 	bytes []byte
 }
 
-func (p *place) poster(s *process) (*poster, error) {
-	conn, err := net.DialTimeout("tcp", s.address, patience)
+func (p *place) poster(s *bench.Process) (*poster, error) {
+	conn, err := net.DialTimeout("tcp", s.Address, patience)
 	if err != nil {
 		return nil, err
 	}
-	head := "POST /api/events HTTP/1.1\r\nHost: " + s.address + "\r\nAuthorization: Bearer " + p.token + "\r\nContent-Type: application/json\r\nContent-Length: "
+	head := "POST /api/events HTTP/1.1\r\nHost: " + s.Address + "\r\nAuthorization: Bearer " + p.token + "\r\nContent-Type: application/json\r\nContent-Length: "
 	return &poster{conn: conn, r: bufio.NewReader(conn), head: head}, nil
 }
 
 // posters gives n posters, and a function that closes them.
-func (p *place) posters(s *process, n int) (all []*poster, end func(), err error) {
+func (p *place) posters(s *bench.Process, n int) (all []*poster, end func(), err error) {
 	end = func() {
 		for _, one := range all {
 			one.conn.Close()
@@ -83,7 +85,7 @@ func (p *poster) post(n int) (before, after time.Time, err error) {
 
 // warm posts events until the first has come, so that no measurement contains a
 // start.
-func (p *place) warm(ctx context.Context, s *process, l *listener) error {
+func (p *place) warm(ctx context.Context, s *bench.Process, l *listener) error {
 	const n = 20
 	one, err := p.poster(s)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -97,7 +96,7 @@ func print(out io.Writer, m *machine, all map[string]*figures) {
 
 // about tells what machine and programs these are.
 func (m *machine) about() string {
-	about := fmt.Sprintf("%d cores, Linux %s, %s", runtime.NumCPU(), kernel(), strings.Replace(runtime.Version(), "go", "Go ", 1))
+	about := bench.About()
 	if m.postgres != nil {
 		about += ", PostgreSQL " + version("postgres", "/usr/lib/postgresql/*/bin/postgres")
 	}
@@ -108,12 +107,6 @@ func (m *machine) about() string {
 		about += fmt.Sprintf("; write and sync of 4 KB to the disk: %.2f ms", wait)
 	}
 	return about
-}
-
-func kernel() string {
-	text, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	release, _, _ := strings.Cut(strings.TrimSpace(string(text)), "-")
-	return release
 }
 
 // version gives the number in what a program says of itself.

@@ -18,9 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -56,23 +54,12 @@ func main() {
 	}
 }
 
-// choose parses a list of names that must all be known.
-func choose(flag, list string, known []string) ([]string, error) {
-	chosen := strings.Split(list, ",")
-	for i, name := range chosen {
-		if chosen[i] = strings.TrimSpace(name); !slices.Contains(known, chosen[i]) {
-			return nil, fmt.Errorf("-%s: there is no %q; there are %s", flag, chosen[i], strings.Join(known, ", "))
-		}
-	}
-	return chosen, nil
-}
-
 func run(ctx context.Context, o options, out io.Writer) (err error) {
 	m := &machine{options: o, figures: map[string]*figures{}}
-	if m.drivers, err = choose("drivers", o.drivers, allDrivers); err != nil {
+	if m.drivers, err = bench.Choose("drivers", o.drivers, allDrivers); err != nil {
 		return err
 	}
-	if m.parts, err = choose("only", o.only, allParts); err != nil {
+	if m.parts, err = bench.Choose("only", o.only, allParts); err != nil {
 		return err
 	}
 	switch {
@@ -85,7 +72,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer os.RemoveAll(m.dir)
-	if err := m.build(ctx); err != nil {
+	if m.belfry, err = bench.Build(ctx, m.dir, "cmd/belfry", o.belfry); err != nil {
 		return err
 	}
 	if slices.Contains(m.drivers, "postgres") {
@@ -111,20 +98,6 @@ type machine struct {
 	postgres       *services.Instance
 	places         int
 	figures        map[string]*figures
-}
-
-// build makes the program that is measured.
-func (m *machine) build(ctx context.Context) (err error) {
-	if m.belfry != "" {
-		m.belfry, err = filepath.Abs(m.belfry)
-		return err
-	}
-	m.belfry = filepath.Join(m.dir, "belfry")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", m.belfry, "github.com/belfryhq/belfry/cmd/belfry")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build belfry: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // measure measures everything that was asked for.

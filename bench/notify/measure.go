@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/belfryhq/belfry/internal/bench"
 	"github.com/belfryhq/belfry/test/pusherclient"
 )
 
@@ -45,7 +46,7 @@ func (p *place) send(ctx context.Context, f *figures, title string) error {
 	if err := page.Join(ctx, channel, ""); err != nil {
 		return err
 	}
-	if err := pause(ctx, settle); err != nil {
+	if err := bench.Pause(ctx, settle); err != nil {
 		return err
 	}
 	idle, err := p.memory()
@@ -73,7 +74,7 @@ func (p *place) send(ctx context.Context, f *figures, title string) error {
 	users := float64(p.m.users)
 	f.rows, f.rate, f.told = append(f.rows, rows.Seconds()), append(f.rate, users/rows.Seconds()), append(f.told, told.Seconds())
 	f.idle, f.above = append(f.idle, idle), append(f.above, seen.memory-idle)
-	read, write := quantile(seen.reads, 0.99), quantile(seen.writes, 0.99)
+	read, write := bench.Quantile(seen.reads, 0.99), bench.Quantile(seen.writes, 0.99)
 	f.read, f.write = append(f.read, read), append(f.write, write)
 	fmt.Fprintf(os.Stderr, "%s  rows after %.1f s, the last page told after %.1f s; %.0f MB idle, %.0f MB at most; p99 of %d reads %.1f ms, of %d writes %.1f ms\n",
 		title, rows.Seconds(), told.Seconds(), idle, seen.memory, len(seen.reads), read, len(seen.writes), write)
@@ -152,7 +153,7 @@ func (p *place) kill(ctx context.Context, f *figures, title string) error {
 	if err != nil {
 		return err
 	}
-	p.end()
+	p.server.End()
 	killed := time.Now()
 	half, err := p.number(ctx, `SELECT recipients FROM notifications WHERE id = $1`, id)
 	if err != nil {
@@ -190,23 +191,4 @@ func (p *place) check(ctx context.Context, id string) error {
 		}
 	}
 	return nil
-}
-
-// quantile gives the value that a share q of the sorted ones do not pass.
-func quantile(sorted []float64, q float64) float64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

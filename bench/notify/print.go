@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -22,9 +20,7 @@ type figures struct {
 
 // print prints the machine and the tables.
 func (m *machine) print(out io.Writer) {
-	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	kernel, _, _ := strings.Cut(strings.TrimSpace(string(release)), "-")
-	fmt.Fprintf(out, "%d cores, Linux %s, %s; users: %d; rounds: %d\n", runtime.NumCPU(), kernel, strings.Replace(runtime.Version(), "go", "Go ", 1), m.users, m.rounds)
+	fmt.Fprintf(out, "%s; users: %d; rounds: %d\n", bench.About(), m.users, m.rounds)
 	if slices.Contains(m.parts, "send") {
 		fmt.Fprintf(out, "\n| sending | s until all have it | users a second | s until the last page is told | MB idle | MB above that | p99 of a read, ms | p99 of a write, ms |\n| ---%s |\n", strings.Repeat(" | ---", 7))
 		for _, driver := range m.drivers {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/belfryhq/belfry/internal/bench"
 	"github.com/belfryhq/belfry/test/pusherclient"
 )
 
@@ -47,7 +48,7 @@ func (c *churn) run(ctx context.Context, d time.Duration, out io.Writer) {
 			}
 		})
 	}
-	for sleep(over, time.Minute) == nil {
+	for bench.Pause(over, time.Minute) == nil {
 		fmt.Fprintln(out, time.Now().Format(time.TimeOnly), c.tally.line())
 	}
 	crowd.Wait()
@@ -74,7 +75,7 @@ func (w *worker) live(ctx context.Context) {
 	conn, err := w.dial(&pusherclient.Options{})
 	if err != nil {
 		w.tally.fault("connecting: %v", err)
-		sleep(ctx, time.Second) // best effort: ctx ends the loop anyway
+		bench.Pause(ctx, time.Second) // best effort: ctx ends the loop anyway
 		return
 	}
 	w.tally.count("connections")
@@ -89,7 +90,7 @@ func (w *worker) live(ctx context.Context) {
 		select {
 		case <-l.gone:
 		default:
-			if sleep(ctx, time.Duration(w.rng.Int64N(int64(w.pause)+1))) == nil {
+			if bench.Pause(ctx, time.Duration(w.rng.Int64N(int64(w.pause)+1))) == nil {
 				continue
 			}
 		}

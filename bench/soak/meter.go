@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/belfryhq/belfry/internal/bench"
 )
 
 // sample is what the server's metrics say; a metric with labels is the sum.
@@ -63,7 +65,7 @@ const settle = 90 * time.Second
 // Reading the metrics starts goroutines too, which end a moment later, so what
 // counts is the least of several readings.
 func (m *meter) quiet(ctx context.Context, before sample) (sample, error) {
-	if err := sleep(ctx, m.after); err != nil {
+	if err := bench.Pause(ctx, m.after); err != nil {
 		return nil, err
 	}
 	deadline := time.Now().Add(settle)
@@ -93,7 +95,7 @@ func (m *meter) least(ctx context.Context) (least sample, left string, err error
 			least = s
 		}
 		left = cmp.Or(left, s.busy())
-		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+		if err := bench.Pause(ctx, 200*time.Millisecond); err != nil {
 			return nil, "", err
 		}
 	}
@@ -157,18 +159,6 @@ func (m *meter) get(ctx context.Context, path string, line func(string)) error {
 		line(lines.Text())
 	}
 	return lines.Err()
-}
-
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 func writeTable(out io.Writer, before, after sample) {
