@@ -204,6 +204,7 @@ func serverConfig(cfg *config.Config) server.Config {
 		Concurrency:         cfg.Workers.Concurrency,
 		Trace: server.Trace{Off: !cfg.Trace.Enabled, Bytes: cfg.Trace.Memory, For: cfg.Trace.Keep, Rate: cfg.Trace.EventsPerSecond,
 			FailuresFor: cfg.Trace.Failures},
+		ProbeEvery:  cfg.Health.ProbeEvery,
 		CORSOrigins: cfg.CORSOrigins,
 		Authorization: server.Authorization{
 			ChannelURL: cfg.Authorization.URL,

@@ -94,6 +94,8 @@ type Config struct {
 	Workers Workers `yaml:"workers"`
 	// What is remembered of events and connections, to explain where they went.
 	Trace Trace `yaml:"trace"`
+	// How the server watches itself.
+	Health Health `yaml:"health"`
 	// Several servers as one.
 	Cluster Section `yaml:"cluster" later:"the cluster" example:"{}"`
 

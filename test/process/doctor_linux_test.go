@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -336,4 +337,41 @@ func (h *host) health() int {
 	}
 	defer resp.Body.Close()
 	return resp.StatusCode
+}
+
+func TestProbesGoAsOftenAsIsSet(t *testing.T) {
+	h := newHost(t, configuration+"health: {probe_every: 1s}\n")
+	h.start()
+	for deadline := time.Now().Add(10 * time.Second); ; { // before the second by default
+		if n := h.metric("belfry_probe_seconds_count"); n >= 3 {
+			return
+		} else if time.Now().After(deadline) {
+			t.Fatalf("%v probes came back", n)
+		}
+	}
+}
+
+// metric reads a figure without labels.
+func (h *host) metric(name string) float64 {
+	h.t.Helper()
+	resp, err := h.http.Get("http://" + h.metrics + "/metrics")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			return n
+		}
+	}
+	h.t.Fatalf("there is no metric %s", name)
+	return 0
 }
