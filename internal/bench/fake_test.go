@@ -60,7 +60,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
 	conn.Write(wsframe.Append(nil, wsframe.Text, pusher.AppendEstablished(nil, pusher.NewSocketID(), 30*time.Second)))
-	reader := wsframe.NewReader(1 << 20)
+	var reader wsframe.Reader
 	buf := make([]byte, 4096)
 	for {
 		n, err := rw.Read(buf)
@@ -68,7 +68,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		for in := buf[:n]; ; {
-			m, rest, ok, broken := reader.Next(in)
+			m, rest, ok, broken := reader.Next(in, 1<<20)
 			if broken != nil {
 				f.t.Errorf("the client breaks the protocol: %v", broken)
 				return

@@ -56,8 +56,8 @@ func TestFramesThatNoServerSends(t *testing.T) {
 func TestFramesOfTheClientAreTaken(t *testing.T) {
 	for _, size := range []int{0, 1, 125, 126, 65535, 65536} {
 		payload := bytes.Repeat([]byte("y"), size)
-		r := wsframe.NewReader(1 << 20)
-		m, rest, ok, err := r.Next(bench.AppendFrame(nil, wsframe.Text, payload))
+		var r wsframe.Reader
+		m, rest, ok, err := r.Next(bench.AppendFrame(nil, wsframe.Text, payload), 1<<20)
 		if err != nil || !ok || m.Op != wsframe.Text || !bytes.Equal(m.Payload, payload) || len(rest) != 0 {
 			t.Errorf("size %d: op %d, %d bytes, ok %v, error %v", size, m.Op, len(m.Payload), ok, err)
 		}

@@ -52,7 +52,7 @@ func (c *Console) shown(one *hub.Connection, most int) connection {
 		names = append(names, seat.Channel)
 	}
 	return connection{Socket: one.Socket, App: c.appName(one.App), User: userOf(one), Address: one.Address, Opened: one.Opened,
-		Silent: one.Silent.Seconds(), Channels: names, Count: len(one.Seats), Waiting: one.Waiting, Engine: c.cfg.Engine}
+		Silent: one.Gauge.Silent.Seconds(), Channels: names, Count: len(one.Seats), Waiting: one.Gauge.Waiting, Engine: c.cfg.Engine}
 }
 
 // userOf gives whom a connection stands for, as far as known.

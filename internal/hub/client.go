@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/pusher"
@@ -20,11 +21,11 @@ import (
 //
 // Receive is called by one goroutine at a time, Disconnect by any.
 type Client struct {
-	hub      *Hub
 	app      *app
 	conn     Conn
 	id       pusher.SocketID
 	address  string
+	software unique.Handle[Software] // most connections have one of few
 	outlet   int16
 	protocol int8
 	java     bool        // the official Java client (CH-53)
@@ -70,6 +71,7 @@ type Handshake struct {
 	Client      string // library name
 	Version     string // library version
 	Origin      string // the Origin header; empty when absent
+	Agent       string // the User-Agent header; empty when absent
 	Address     string // the peer's address, behind trusted proxies the client's
 	Plain       bool   // known not to have come over TLS (WS-37)
 }
@@ -94,7 +96,8 @@ func (h *Hub) Connect(c *Client, conn Conn, outlet int, hs Handshake) *Refusal {
 	}
 	protocol, refusal := a.admit(hs)
 	if refusal == nil {
-		c.hub, c.app, c.conn, c.outlet, c.protocol, c.address = h, a, conn, int16(outlet), protocol, hs.Address
+		c.app, c.conn, c.outlet, c.protocol, c.address = a, conn, int16(outlet), protocol, hs.Address
+		c.software = unique.Make(hs.software())
 		c.since = uint32(h.clock.Now().Unix())
 		c.java = hs.Client == "java-client"
 		refusal = a.enter(c)
@@ -212,7 +215,7 @@ func (c *Client) Address() string { return c.address }
 
 // send seals what begin began and queues it.
 func (c *Client) send(buf []byte) {
-	m := c.hub.seal(buf)
+	m := c.app.hub.seal(buf)
 	c.app.counters.bytesOut.Add(int64(len(m.sealed)))
 	c.conn.Send(m.sealed)
 }
@@ -231,7 +234,7 @@ func (c *Client) close(code pusher.CloseCode, reason string) {
 	c.Ended(int(code), reason)
 	var message []byte
 	if c.protocol < 6 || c.app.settings.Load().Compat.ErrorBeforeClose {
-		message = c.hub.seal(pusher.AppendError(begin(160), code, reason)).sealed
+		message = c.app.hub.seal(pusher.AppendError(begin(160), code, reason)).sealed
 	}
 	c.conn.Close(code, reason, message)
 }
@@ -301,7 +304,7 @@ func (c *Client) startDeadline() {
 	if c.gone {
 		return
 	}
-	c.more().deadline = c.hub.clock.AfterFunc(wait, func() {
+	c.more().deadline = c.app.hub.clock.AfterFunc(wait, func() {
 		c.close(pusher.CloseUnauthorized, fmt.Sprintf("this app takes authorized connections only: sign in or join a private channel within %s", wait))
 	})
 }

@@ -87,7 +87,7 @@ func (hs *holders) user(user string) (all []hold, as []Principal) {
 // The answer for an encrypted channel has no data that could say so: whoever
 // gave it remembers.
 func (c *Client) principal(channel, data string) *Principal {
-	ask := c.hub.cfg.Principal
+	ask := c.app.hub.cfg.Principal
 	if ask == nil || data == "" && !pusher.KindOf(channel).Is(pusher.Encrypted) {
 		return nil
 	}
@@ -100,8 +100,8 @@ func (c *Client) principal(channel, data string) *Principal {
 // doubt has a doubtful principal's rights looked at again, once what stands for
 // it can be found.
 func (c *Client) doubt(p *Principal) {
-	if p != nil && p.Doubtful && c.hub.cfg.Doubt != nil {
-		c.hub.cfg.Doubt(p.User)
+	if p != nil && p.Doubtful && c.app.hub.cfg.Doubt != nil {
+		c.app.hub.cfg.Doubt(p.User)
 	}
 }
 

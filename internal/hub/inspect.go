@@ -3,15 +3,46 @@ package hub
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/belfryhq/belfry/pusher"
 )
 
-// Gauged is a Conn that says how it does: how many bytes wait to be written to
-// it, and for how long nothing has come from it, to about a second.
-type Gauged interface {
-	Gauge() (waiting int, silent time.Duration)
+// Gauged is a Conn that says how it does.
+type Gauged interface{ Gauge() Gauge }
+
+// Gauge is how a connection does at a moment.
+type Gauge struct {
+	// Waiting is how many bytes wait to be written to it.
+	Waiting int
+	// Silent is for how long nothing has come from it, to about a second.
+	Silent time.Duration
+	// In and Out are the bytes that have come from it and gone to it since it
+	// was opened: frames with their headers, without what TLS adds.
+	In, Out int64
+}
+
+// Software is what a connection says that it runs on. It may be anything.
+type Software struct {
+	Library string `json:"library,omitempty"` // the client library's name
+	Version string `json:"version,omitempty"` // and version
+	Agent   string `json:"agent,omitempty"`   // the User-Agent header, of browsers
+}
+
+// Of what a connection says that it runs on, so many bytes are kept.
+const (
+	maxLibrary = 40
+	maxAgent   = 200
+)
+
+func (hs *Handshake) software() Software {
+	return Software{Library: cut(hs.Client, maxLibrary), Version: cut(hs.Version, maxLibrary), Agent: cut(hs.Agent, maxAgent)}
+}
+
+// cut gives the beginning of a text, as valid UTF-8.
+func cut(s string, most int) string {
+	return strings.ToValidUTF8(s[:min(len(s), most)], "")
 }
 
 // Connection is one connection of this node at a moment, for operators.
@@ -22,11 +53,11 @@ type Connection struct {
 	// User is whom the connection is signed in as; empty when it is not.
 	User  string `json:"user_id,omitempty"`
 	Seats []Seat `json:"subscriptions"`
-	// Opened is when it came, to the second. Waiting is how many bytes wait for
-	// it, Silent how long nothing has come from it, where its engine knows.
-	Opened  time.Time     `json:"opened,omitzero"`
-	Waiting int           `json:"-"`
-	Silent  time.Duration `json:"-"`
+	// Opened is when it came, to the second. Gauge is how it does, where its
+	// engine knows.
+	Opened   time.Time `json:"opened,omitzero"`
+	Gauge    Gauge     `json:"-"`
+	Software Software  `json:"-"`
 }
 
 // Seat is a connection's place on a channel.
@@ -75,10 +106,24 @@ func (h *Hub) Connections(appID string, most int, wanted func(*Connection) bool)
 	return all
 }
 
+// Connection gives one connection of this node, by its socket id.
+func (h *Hub) Connection(socketID string) (one Connection, ok bool) {
+	id, ok := pusher.ParseSocketID(socketID)
+	if !ok {
+		return one, false
+	}
+	for app, a := range h.registry.Load().byID {
+		if c := a.client(id); c != nil {
+			return c.inspect(app), true
+		}
+	}
+	return one, false
+}
+
 func (c *Client) inspect(app string) Connection {
-	one := Connection{App: app, Socket: c.id.String(), Address: c.address, Opened: time.Unix(int64(c.since), 0).UTC()}
+	one := Connection{App: app, Socket: c.id.String(), Address: c.address, Opened: time.Unix(int64(c.since), 0).UTC(), Software: c.software.Value()}
 	if g, ok := c.conn.(Gauged); ok {
-		one.Waiting, one.Silent = g.Gauge()
+		one.Gauge = g.Gauge()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,8 +1,10 @@
 package hub_test
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/hub/hubtest"
 	"github.com/belfryhq/belfry/pusher"
@@ -49,5 +51,44 @@ func TestObserversHearHowAConnectionEnds(t *testing.T) {
 		if got := [2]any{n.Count, n.Text}; got != want[n.Socket] {
 			t.Errorf("%s: %v, want %v", n.Socket, got, want[n.Socket])
 		}
+	}
+}
+
+func TestConnectionsSayWhatTheyRunOnWithinBounds(t *testing.T) {
+	w := newWorld(nil)
+	long := hubtest.ConnectAs(t, w.Hub, hub.Handshake{Key: key, Client: strings.Repeat("l", 500), Version: strings.Repeat("v", 500), Agent: strings.Repeat("ä", 500) + "\xff"})
+	bare := hubtest.Connect(t, w.Hub, key)
+	one, ok := w.Connection(long.ID().String())
+	if s := one.Software; !ok || len(s.Library) != 40 || len(s.Version) != 40 || s.Agent != strings.Repeat("ä", 100) {
+		t.Errorf("%+v, %v", one.Software, ok)
+	}
+	if one, ok := w.Connection(bare.ID().String()); !ok || one.Software.Agent != "" || one.App != "1" {
+		t.Errorf("%+v, %v", one, ok)
+	}
+	for _, id := range []string{"", "nothing", "1.2", "1.2.3"} {
+		if one, ok := w.Connection(id); ok {
+			t.Errorf("%q: %+v", id, one)
+		}
+	}
+	bare.Disconnect()
+	if _, ok := w.Connection(bare.ID().String()); ok {
+		t.Error("a connection that ended is there")
+	}
+}
+
+func TestMembersComeWithWhatTheySay(t *testing.T) {
+	w := newWorld(nil)
+	a, b := hubtest.Connect(t, w.Hub, key), hubtest.Connect(t, w.Hub, key)
+	a.SubscribeAs(key, secret, "presence-room", `{"user_id":"7","user_info":{"name":"<b>Ada</b>"}}`)
+	b.SubscribeAs(key, secret, "presence-room", `{"user_id":"3"}`)
+	all, err := w.Members(t.Context(), "1", "presence-room")
+	if err != nil || len(all) != 2 || all[0].ID != "7" || string(all[0].Info) != `{"name":"<b>Ada</b>"}` || all[1].ID != "3" || all[1].Info != nil {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if all, err := w.Members(t.Context(), "1", "presence-empty"); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if _, err := w.Members(t.Context(), "none", "presence-room"); belfry.CodeOf(err) != belfry.CodeNotFound {
+		t.Error(err)
 	}
 }

@@ -21,7 +21,7 @@ func (c *Client) unsubscribe(m pusher.Message) {
 
 // leave ends a subscription that the connection no longer keeps.
 func (c *Client) leave(sub *Subscription) {
-	if c.hub.cfg.Principal != nil && pusher.KindOf(sub.Topic.Name).NeedsAuth() {
+	if c.app.hub.cfg.Principal != nil && pusher.KindOf(sub.Topic.Name).NeedsAuth() {
 		c.app.holders.remove(hold{c, sub})
 	}
 	ch := c.app.lock(sub.Topic.Name, false)

@@ -64,15 +64,22 @@ func (h *Hub) Channel(ctx context.Context, appID, name string) (ChannelState, er
 // Users gives the ids of a presence channel's members (HTTP-51). Errors are
 // *belfry.Error.
 func (h *Hub) Users(ctx context.Context, appID, name string) ([]string, error) {
-	a, err := h.state(ctx, appID, name)
+	members, err := h.Members(ctx, appID, name)
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, len(a.Members))
-	for i, m := range a.Members {
+	ids := make([]string, len(members))
+	for i, m := range members {
 		ids[i] = m.ID
 	}
 	return ids, nil
+}
+
+// Members gives a presence channel's members, with what they said of themselves,
+// in the order in which they came. Errors are *belfry.Error.
+func (h *Hub) Members(ctx context.Context, appID, name string) ([]pusher.Member, error) {
+	a, err := h.state(ctx, appID, name)
+	return a.Members, err
 }
 
 // Terminate closes every connection that is signed in as the user, on every

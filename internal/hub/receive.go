@@ -47,7 +47,7 @@ func (c *Client) Receive(msg []byte, resume func()) (done bool) {
 func (c *Client) violation(text string) {
 	c.fail(pusher.NoCode, "%s", text)
 	c.mu.Lock()
-	ok := c.more().violations.take(c.hub.clock.Now(), 2, 20)
+	ok := c.more().violations.take(c.app.hub.clock.Now(), 2, 20)
 	c.mu.Unlock()
 	if !ok {
 		c.close(pusher.CloseUnauthorized, "too many messages that are not of the protocol")
@@ -103,7 +103,7 @@ func (c *Client) withinRate(s *belfry.App, n Notice) bool {
 		return true
 	}
 	c.mu.Lock()
-	ok := limit > 0 && c.more().clientEvents.take(c.hub.clock.Now(), float64(limit), float64(limit))
+	ok := limit > 0 && c.more().clientEvents.take(c.app.hub.clock.Now(), float64(limit), float64(limit))
 	c.mu.Unlock()
 	if ok {
 		return true
@@ -128,7 +128,7 @@ func (c *Client) relay(m pusher.Message, sub *Subscription, data []byte) {
 		return // a public channel without subscribers
 	}
 	defer ch.mu.Unlock()
-	msg := c.hub.seal(pusher.AppendEvent(begin(len(m.Event)+len(m.Channel)+len(data)+len(userID)+64), m.Event, m.Channel, data, userID))
+	msg := c.app.hub.seal(pusher.AppendEvent(begin(len(m.Event)+len(m.Channel)+len(data)+len(userID)+64), m.Event, m.Channel, data, userID))
 	if !ch.room(len(msg.sealed)) {
 		c.app.limit("backpressure", Notice{Channel: m.Channel, Event: m.Event}, 0, 0)
 		c.fail(pusher.CodeClientEvent, "client event %s on %s refused: its subscribers are behind; try again in a moment", quote(m.Event), quote(m.Channel))
@@ -136,8 +136,8 @@ func (c *Client) relay(m pusher.Message, sub *Subscription, data []byte) {
 	}
 	receipt := ch.cast(msg, c.id, false)
 	c.app.counters.clientEvents.Add(1)
-	c.app.countDay(c.hub.clock.Now(), int64(1+receipt.Matched-receipt.Dropped))
-	c.app.notice(Notice{Kind: NoticeClientEvent, Channel: m.Channel, Event: m.Event, EventID: belfry.NewID(c.hub.clock.Now()), Socket: c.id.String(), UserID: userID,
+	c.app.countDay(c.app.hub.clock.Now(), int64(1+receipt.Matched-receipt.Dropped))
+	c.app.notice(Notice{Kind: NoticeClientEvent, Channel: m.Channel, Event: m.Event, EventID: belfry.NewID(c.app.hub.clock.Now()), Socket: c.id.String(), UserID: userID,
 		Size: int64(len(data)), Data: pusher.StringValue(data), Receipt: receipt})
 }
 

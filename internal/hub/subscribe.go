@@ -41,7 +41,7 @@ func (c *Client) subscribe(m pusher.Message, resume func()) (done bool) {
 		c.refuse(req.Channel, refusal)
 		return true
 	}
-	if c.hub.cluster.Owns(c.app.settings.Load().ID, req.Channel) {
+	if c.app.hub.cluster.Owns(c.app.settings.Load().ID, req.Channel) {
 		c.joinOwned(req.Channel, seat, who)
 		c.doubt(who)
 		return true
@@ -104,7 +104,7 @@ func (c *Client) joinOwned(name string, seat *pusher.Member, who *Principal) {
 	first := [][]byte{c.sealed(ch.success(ch.ledger.list()))}
 	miss := false
 	if ch.kind.Is(pusher.Cache) {
-		cache := ch.ledger.cacheState(c.hub.clock.Now())
+		cache := ch.ledger.cacheState(c.app.hub.clock.Now())
 		miss = cache == nil
 		first = append(first, c.sealed(ch.cacheFrame(cache)))
 	}
@@ -119,7 +119,7 @@ func (c *Client) askToJoin(name string, seat *pusher.Member, who *Principal, res
 	if seat != nil {
 		op.Member = *seat
 	}
-	c.hub.cluster.Ask(op, func(a Answer, err error) {
+	c.app.hub.cluster.Ask(op, func(a Answer, err error) {
 		defer resume()
 		defer c.doubt(who)
 		switch {
@@ -138,7 +138,7 @@ func (c *Client) askToJoin(name string, seat *pusher.Member, who *Principal, res
 		}
 		if !c.keep(sub, who) {
 			op.Kind = OpLeave
-			c.hub.cluster.Ask(op, func(Answer, error) {})
+			c.app.hub.cluster.Ask(op, func(Answer, error) {})
 			ch.settle()
 			return
 		}
@@ -176,7 +176,7 @@ func (c *Client) refuseFull(name string) {
 }
 
 func (c *Client) sealed(buf []byte) []byte {
-	m := c.hub.seal(buf)
+	m := c.app.hub.seal(buf)
 	c.app.counters.bytesOut.Add(int64(len(m.sealed)))
 	return m.sealed
 }

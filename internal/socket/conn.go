@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/belfryhq/belfry/internal/hub"
@@ -19,22 +20,24 @@ const readBuffer = 2 << 10
 // and handles; another, flush, writes while something waits; the engine's
 // watcher looks at it now and then.
 type conn struct {
-	engine *Portable
-	nc     net.Conn
-	client hub.Client
-	vitals vitals
-	place  entry[*conn] // on the wheel
-	lag    lag          // set under mu
+	engine  *Portable
+	nc      net.Conn
+	client  hub.Client
+	vitals  vitals
+	place   entry[*conn] // on the wheel
+	lag     lag          // set under mu
+	bytesIn atomic.Int64 // read from it as a WebSocket; serve counts
 
 	// serve's own.
 	frames   wsframe.Reader
 	deaf     bool // the peer broke the protocol: what it says is not read any more
 	resumeFn func()
 
-	mu      sync.Mutex // guards all below
-	changed sync.Cond  // of resumed, closing, flushing
-	queue   [][]byte   // sealed messages that wait, in order
-	pending int        // bytes in queue and in the write under way
+	mu       sync.Mutex // guards all below
+	changed  sync.Cond  // of resumed, closing, flushing
+	queue    [][]byte   // sealed messages that wait, in order
+	pending  int        // bytes in queue and in the write under way
+	bytesOut int64      // written to it, with the answer to its upgrade
 	// flushing says that a goroutine writes, or is about to; it alone writes.
 	flushing   bool
 	resumed    bool  // the hub is done with the message it took
@@ -50,11 +53,11 @@ type conn struct {
 
 // newConn makes a connection that its own goroutine will write for at first.
 func newConn(p *Portable, nc net.Conn) *conn {
-	c := &conn{engine: p, nc: nc, frames: wsframe.NewReader(p.cfg.MaxMessage), flushing: true}
+	c := &conn{engine: p, nc: nc, flushing: true}
 	c.changed.L = &c.mu
 	c.lag.conn = c
 	c.resumeFn = c.resume
-	c.vitals.seen.Store(p.now.Load())
+	c.vitals.hear(p.now.Load())
 	c.progress = p.now.Load()
 	return c
 }
@@ -76,8 +79,9 @@ func (c *conn) serve(early []byte, hs hub.Handshake) {
 	for {
 		n, err := c.nc.Read(buf)
 		if n > 0 {
-			c.vitals.seen.Store(c.engine.now.Load())
+			c.vitals.hear(c.engine.now.Load())
 			c.engine.bytesIn.Add(int64(n))
+			c.bytesIn.Add(int64(n))
 			if !c.take(buf[:n]) {
 				return
 			}
@@ -125,7 +129,7 @@ func errorMessage(code pusher.CloseCode, message string) []byte {
 // take handles what came in; false when reading is over.
 func (c *conn) take(in []byte) bool {
 	for len(in) > 0 && !c.deaf {
-		m, rest, ok, broken := c.frames.Next(in)
+		m, rest, ok, broken := c.frames.Next(in, c.engine.cfg.MaxMessage)
 		if broken != nil {
 			c.breach(broken)
 			return true
@@ -287,8 +291,8 @@ func (c *conn) check(now int64) {
 }
 
 // Gauge implements hub.Gauged.
-func (c *conn) Gauge() (waiting int, silent time.Duration) {
+func (c *conn) Gauge() hub.Gauge {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pending, c.engine.silence(c.vitals.seen.Load())
+	return hub.Gauge{Waiting: c.pending, Silent: c.engine.silence(c.vitals.seen()), In: c.bytesIn.Load(), Out: c.bytesOut}
 }

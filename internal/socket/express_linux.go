@@ -112,7 +112,7 @@ func (c *shardConn) reply(a *Answer, closes bool) bool {
 		c.queue(bytes.Clone(b))
 		c.advance(n)
 	}
-	c.vitals.pinged = e.now.Load() + 1 + seconds(e.cfg.IdleTimeout)
+	c.vitals.ask(e.now.Load() + 1 + seconds(e.cfg.IdleTimeout))
 	if closes {
 		c.endHTTP()
 		return false

@@ -123,9 +123,9 @@ func (s *shard) meet(fd int32, address string) *shardConn {
 	}
 	c := s.add(fd)
 	c.head = &partHead{address: address}
-	c.vitals.pinged = e.now.Load() + 1 + seconds(e.cfg.HandshakeTimeout) // until it is known, its deadline
+	c.vitals.ask(e.now.Load() + 1 + seconds(e.cfg.HandshakeTimeout)) // until it is known, its deadline
 	err := c.register(syscall.EPOLL_CTL_ADD)
-	e.wheel.schedule(&c.place, c, c.vitals.pinged)
+	e.wheel.schedule(&c.place, c, c.vitals.asked())
 	s.mu.Unlock()
 	if err != nil {
 		e.cfg.Logger.Error("the engine cannot watch a connection", "error", err)

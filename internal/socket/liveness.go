@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -13,9 +14,25 @@ const silence = 24 * time.Hour
 // vitals is what an engine knows about a peer's being alive. Times are whole
 // seconds of the engine's clock, which begins at 1.
 type vitals struct {
-	seen   atomic.Int64 // when something last came in (WS-22)
-	pinged int64        // when an unanswered ping was sent, or 0; the watcher's own
+	heard  atomic.Int32 // when something last came in (WS-22)
+	pinged int32        // when an unanswered ping was sent, or 0; the watcher's own
 }
+
+// The clock of an engine that runs for longer, or a limit that lasts longer, ends
+// here: after 68 years.
+const maxSecond = math.MaxInt32
+
+// hear notes that something came in, in second now.
+func (v *vitals) hear(now int64) { v.heard.Store(int32(min(now, maxSecond))) }
+
+// seen is when something last came in.
+func (v *vitals) seen() int64 { return int64(v.heard.Load()) }
+
+// ask notes that something is to come in after second at.
+func (v *vitals) ask(at int64) { v.pinged = int32(min(at, maxSecond)) }
+
+// asked is the second of the last ask, or 0.
+func (v *vitals) asked() int64 { return int64(v.pinged) }
 
 // verdict is what is to be done about a connection.
 type verdict uint8
@@ -30,25 +47,25 @@ const (
 // judge says what is to be done about a connection in second now, and when to
 // look again. Only one goroutine, the watcher, may call it.
 func (v *vitals) judge(now int64, cfg *Config, protocol int, app *belfry.App) (do verdict, again int64) {
-	seen := v.seen.Load()
+	seen, pinged := v.seen(), v.asked()
 	after := seconds(min(cfg.PingAfter, activityTimeout(app)+15*time.Second))
-	if v.pinged != 0 && seen >= v.pinged {
-		v.pinged = 0
+	if pinged != 0 && seen >= pinged {
+		v.pinged, pinged = 0, 0
 	}
 	switch {
 	case protocol < 5 && now-seen >= seconds(silence):
 		return stale, now + 1
-	case protocol < 5 && v.pinged != 0 && now-v.pinged < after:
-		return alive, v.pinged + after
-	case protocol >= 5 && v.pinged != 0:
-		if deadline := v.pinged + seconds(cfg.PingTimeout); now < deadline {
+	case protocol < 5 && pinged != 0 && now-pinged < after:
+		return alive, pinged + after
+	case protocol >= 5 && pinged != 0:
+		if deadline := pinged + seconds(cfg.PingTimeout); now < deadline {
 			return alive, deadline
 		}
 		return lost, now + 1
 	case now-seen < after:
 		return alive, seen + after
 	}
-	v.pinged = now
+	v.ask(now)
 	if protocol < 5 {
 		return ping, now + after
 	}

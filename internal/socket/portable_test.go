@@ -36,6 +36,7 @@ func suite(t *testing.T, open opening) {
 		"stop":                testStop,
 		"drain":               testDrain,
 		"foreign client":      testForeignClient,
+		"gauge":               testGauge,
 		"TLS":                 testTLS,
 		"HTTP/2":              testHTTP2,
 		"kept-alive upstream": testKeepAlive,

@@ -102,8 +102,8 @@ func (c *shardConn) keep(in []byte) {
 	defer s.mu.Unlock()
 	if !c.gone {
 		c.kept = false
-		c.vitals.pinged = s.engine.now.Load() + 1 + seconds(s.engine.cfg.HandshakeTimeout)
-		s.engine.wheel.schedule(&c.place, c, c.vitals.pinged)
+		c.vitals.ask(s.engine.now.Load() + 1 + seconds(s.engine.cfg.HandshakeTimeout))
+		s.engine.wheel.schedule(&c.place, c, c.vitals.asked())
 	}
 }
 
@@ -170,7 +170,7 @@ func (c *shardConn) toDesk(read []byte) {
 		moved.finish()
 		return
 	}
-	e.wheel.schedule(&moved.place, moved, moved.vitals.pinged)
+	e.wheel.schedule(&moved.place, moved, moved.vitals.asked())
 }
 
 // toShard gives an upgraded connection, which was counted in, from a desk to a

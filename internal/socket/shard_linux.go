@@ -126,9 +126,10 @@ func (s *shard) read(c *shardConn, broken bool) {
 	}
 	n, errno := sysRead(c.fd, s.buf)
 	if n > 0 && errno == 0 {
-		c.vitals.seen.Store(s.engine.now.Load())
+		c.vitals.hear(s.engine.now.Load())
 		if c.upgraded {
 			s.bytesIn += int64(n)
+			c.bytesIn += int64(n)
 		}
 		c.corked = true
 	}

@@ -29,6 +29,9 @@ type shardConn struct {
 	kept bool // kept for a next HTTP request, of which nothing has come
 	held bool // what came behind an HTTP request is looked at when the answer is written
 
+	bytesOut int64 // written to it as a WebSocket, with the answer to its upgrade
+	bytesIn  int64 // read from it as a WebSocket
+
 	armed    bool // the epoll set tells when it can be written
 	paused   bool // input is not read
 	resumed  bool // the hub was done with a message before the connection paused for it
@@ -70,8 +73,8 @@ type deferred struct {
 }
 
 func newShardConn(s *shard, fd int32, key uint32) *shardConn {
-	c := &shardConn{shard: s, fd: fd, key: key, frames: wsframe.NewReader(s.engine.cfg.MaxMessage)}
-	c.vitals.seen.Store(s.engine.now.Load())
+	c := &shardConn{shard: s, fd: fd, key: key}
+	c.vitals.hear(s.engine.now.Load())
 	return c
 }
 
@@ -143,7 +146,7 @@ func (c *shardConn) take(in []byte) bool {
 			}
 			continue
 		}
-		m, rest, ok, broken := c.frames.Next(in)
+		m, rest, ok, broken := c.frames.Next(in, c.shard.engine.cfg.MaxMessage)
 		if broken != nil {
 			c.breach(broken)
 			return true
@@ -351,10 +354,10 @@ func (c *shardConn) check(now int64) {
 		switch {
 		case c.corked || c.waits != nil:
 			e.wheel.schedule(&c.place, c, now+1)
-		case now >= c.vitals.pinged:
+		case now >= c.vitals.asked():
 			c.late()
 		default:
-			e.wheel.schedule(&c.place, c, c.vitals.pinged)
+			e.wheel.schedule(&c.place, c, c.vitals.asked())
 		}
 		return
 	case !c.known: // begin is at work

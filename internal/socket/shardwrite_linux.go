@@ -2,7 +2,6 @@ package socket
 
 import (
 	"syscall"
-	"time"
 
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/socket/wsframe"
@@ -53,7 +52,7 @@ func (c *shardConn) push(message []byte) pushed {
 		n, errno := sysWrite(c.fd, message)
 		switch {
 		case errno == 0 && n == len(message):
-			c.shard.bytesOut += int64(n)
+			c.wrote(n)
 			return written
 		case errno == syscall.EAGAIN || errno == syscall.EINTR:
 			n = 0
@@ -61,7 +60,7 @@ func (c *shardConn) push(message []byte) pushed {
 			c.finish() // the reader would learn of it later
 			return dropped
 		}
-		c.shard.bytesOut += int64(n)
+		c.wrote(n)
 		c.queue(message)
 		c.advance(n)
 		c.arm()
@@ -76,6 +75,12 @@ func (c *shardConn) push(message []byte) pushed {
 		return written
 	}
 	return waiting
+}
+
+// wrote counts n bytes that the connection took. shard.mu is held.
+func (c *shardConn) wrote(n int) {
+	c.bytesOut += int64(n)
+	c.shard.bytesOut += int64(n)
 }
 
 // queue puts a message behind what waits. shard.mu is held.
@@ -170,7 +175,7 @@ func (c *shardConn) writeOut() {
 			n = 0
 		}
 		if c.counted {
-			c.shard.bytesOut += int64(n)
+			c.wrote(n)
 		}
 		c.advance(n)
 		if n < len(b) {
@@ -277,11 +282,12 @@ func (c *shardConn) cutIfStalled(now int64) {
 }
 
 // Gauge implements hub.Gauged.
-func (c *shardConn) Gauge() (waiting int, silent time.Duration) {
+func (c *shardConn) Gauge() hub.Gauge {
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
+	g := hub.Gauge{Silent: c.shard.engine.silence(c.vitals.seen()), In: c.bytesIn, Out: c.bytesOut}
 	if c.out != nil {
-		waiting = c.out.size
+		g.Waiting = c.out.size
 	}
-	return waiting, c.shard.engine.silence(c.vitals.seen.Load())
+	return g
 }

@@ -129,6 +129,7 @@ func (c *Config) handshake(r *http.Request, key string) hub.Handshake {
 		Client:      query.Get("client"),
 		Version:     query.Get("version"),
 		Origin:      r.Header.Get("Origin"),
+		Agent:       r.UserAgent(),
 		Address:     p.String(),
 		Plain:       p.plain,
 	}

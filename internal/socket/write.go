@@ -77,12 +77,14 @@ func (c *conn) writeSome() (more bool) {
 	c.mu.Lock()
 	batch, size := c.nextBatch()
 	c.mu.Unlock()
+	var n int64
 	var err error
 	if len(batch) > 0 {
-		err = c.write(batch, size)
+		n, err = c.write(batch, size)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.bytesOut += n
 	c.setPending(c.pending - size)
 	c.progress = c.engine.now.Load()
 	c.engine.outlet.progress(&c.lag)
@@ -113,10 +115,8 @@ func (c *conn) nextBatch() (batch [][]byte, size int) {
 	return batch, size
 }
 
-// write writes a batch in one piece.
-func (c *conn) write(batch [][]byte, size int) error {
-	var n int64
-	var err error
+// write writes a batch in one piece, and says how many bytes were taken.
+func (c *conn) write(batch [][]byte, size int) (n int64, err error) {
 	switch c.nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		buffers := net.Buffers(batch)
@@ -139,7 +139,7 @@ func (c *conn) write(batch [][]byte, size int) error {
 		n = int64(written)
 	}
 	c.engine.bytesOut.Add(n)
-	return err
+	return n, err
 }
 
 // sentLocked notes that the close frame is written. It gives up the lock while

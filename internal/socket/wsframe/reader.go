@@ -18,16 +18,14 @@ type Message struct {
 	Reason string
 }
 
-// Reader takes apart what one client sends. It is two words large, and holds
-// memory only in the middle of a frame or of a fragmented message. It is not
-// for concurrent use.
-type Reader struct {
-	max  int
-	part *partial
-}
+// Reader takes apart what one client sends. It is one word large, and holds
+// memory only in the middle of a frame or of a fragmented message. The zero value
+// is ready. It is not for concurrent use.
+type Reader struct{ part *partial }
 
 // partial is what a Reader keeps of a message that has not all arrived.
 type partial struct {
+	max     int
 	head    [maxHeader]byte // of the frame whose header has not all arrived
 	headLen int
 	inFrame bool // h is the current frame
@@ -39,17 +37,15 @@ type partial struct {
 	runes   runes
 }
 
-// NewReader makes a Reader that refuses messages longer than max bytes.
-func NewReader(max int) Reader { return Reader{max: max} }
-
 // Idle reports whether nothing of a message has arrived that has not ended.
 func (r *Reader) Idle() bool { return r.part == nil }
 
 // Next reads the next message from p and gives the bytes behind it. ok is false
-// when p ends before the message does; all of p was then taken in. The
-// payload is unmasked in place, so p is changed. After an error, and after a
-// close frame, the Reader must not be used again (RFC 6455, section 5.5.1).
-func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err *Error) {
+// when p ends before the message does; all of p was then taken in. A message
+// longer than max bytes is an error; max is the same in each call. The payload is
+// unmasked in place, so p is changed. After an error, and after a close frame,
+// the Reader must not be used again (RFC 6455, section 5.5.1).
+func (r *Reader) Next(p []byte, max int) (m Message, rest []byte, ok bool, err *Error) {
 	if r.part == nil {
 		// Fast: one whole frame that needs no copy.
 		h, n, err := parseHeader(p)
@@ -57,12 +53,12 @@ func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err *Error) {
 			return m, nil, false, err
 		}
 		if n > 0 && h.fin && h.op != Continuation && uint64(len(p)-n) >= h.len {
-			return r.whole(h, p[n:])
+			return whole(h, p[n:], max)
 		}
 		if len(p) == 0 {
 			return m, nil, false, nil
 		}
-		r.part = new(partial)
+		r.part = &partial{max: max}
 	}
 	for {
 		if !r.part.inFrame {
@@ -86,9 +82,9 @@ func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err *Error) {
 }
 
 // whole gives the message of one unfragmented frame at the start of p.
-func (r *Reader) whole(h header, p []byte) (m Message, rest []byte, ok bool, err *Error) {
-	if !h.op.IsControl() && h.len > uint64(r.max) {
-		return m, nil, false, r.tooLarge(h.len)
+func whole(h header, p []byte, max int) (m Message, rest []byte, ok bool, err *Error) {
+	if !h.op.IsControl() && h.len > uint64(max) {
+		return m, nil, false, tooLarge(h.len, max)
 	}
 	payload, rest := p[:h.len:h.len], p[h.len:]
 	unmask(payload, h.mask, 0)
@@ -133,8 +129,8 @@ func (r *Reader) judge(h header) *Error {
 		return protocolError("a continuation without a message to continue")
 	case h.op == Text && t.inText:
 		return protocolError("a new message inside a fragmented one")
-	case h.len > uint64(r.max) || uint64(len(t.text))+h.len > uint64(r.max):
-		return r.tooLarge(uint64(len(t.text)) + h.len)
+	case h.len > uint64(t.max) || uint64(len(t.text))+h.len > uint64(t.max):
+		return tooLarge(uint64(len(t.text))+h.len, t.max)
 	}
 	return nil
 }
@@ -155,7 +151,7 @@ func (r *Reader) payload(p []byte) ([]byte, *Error) {
 	if need := len(t.text) + len(take); need > cap(t.text) {
 		// Grow by doubling, as bytes arrive rather than as they are announced,
 		// and never past the limit.
-		grown := make([]byte, len(t.text), min(max(need, 2*cap(t.text), 512), r.max))
+		grown := make([]byte, len(t.text), min(max(need, 2*cap(t.text), 512), t.max))
 		copy(grown, t.text)
 		t.text = grown
 	}
@@ -210,8 +206,8 @@ func message(op Opcode, payload []byte) (Message, *Error) {
 
 var errText = &Error{CloseInvalidText, "a text message is not valid UTF-8"}
 
-func (r *Reader) tooLarge(size uint64) *Error {
-	return &Error{CloseTooLarge, fmt.Sprintf("the message has %d bytes or more, over the limit of %d", size, r.max)}
+func tooLarge(size uint64, max int) *Error {
+	return &Error{CloseTooLarge, fmt.Sprintf("the message has %d bytes or more, over the limit of %d", size, max)}
 }
 
 // runes checks UTF-8 that arrives in pieces.

@@ -44,11 +44,11 @@ func (o outcome) String() string { return strings.Join(append(o.messages, o.err)
 // read feeds the pieces to a new reader until it ends.
 func read(max int, pieces ...[]byte) outcome {
 	var o outcome
-	r := wsframe.NewReader(max)
+	var r wsframe.Reader
 	for _, piece := range pieces {
 		p := bytes.Clone(piece)
 		for len(p) > 0 {
-			m, rest, ok, err := r.Next(p)
+			m, rest, ok, err := r.Next(p, max)
 			if err != nil {
 				o.err = err.Error()
 				return o
@@ -159,10 +159,10 @@ func TestValidCloseCode(t *testing.T) {
 }
 
 func TestReaderIsIdleBetweenMessages(t *testing.T) {
-	r := wsframe.NewReader(1000)
+	var r wsframe.Reader
 	in := join(frame(0x01, "ab"), frame(0x89, "x"), frame(0x80, "cd"))
 	for i := range in {
-		r.Next(in[i : i+1])
+		r.Next(in[i:i+1], 1000)
 		if got, want := r.Idle(), i == len(in)-1; got != want {
 			t.Fatalf("after %d of %d bytes: idle is %v", i+1, len(in), got)
 		}
@@ -174,8 +174,8 @@ func TestReaderAllocatesWhatArrivesNotWhatIsAnnounced(t *testing.T) {
 	allocated := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			r := wsframe.NewReader(1 << 20)
-			r.Next(bytes.Clone(in))
+			var r wsframe.Reader
+			r.Next(bytes.Clone(in), 1<<20)
 		}
 	}).AllocedBytesPerOp()
 	if allocated > 2000 {
@@ -185,9 +185,9 @@ func TestReaderAllocatesWhatArrivesNotWhatIsAnnounced(t *testing.T) {
 
 func TestWholeFramesAllocateNothing(t *testing.T) {
 	in, buf := frame(0x81, `{"event":"pusher:ping"}`), make([]byte, 100)
-	r := wsframe.NewReader(1000)
+	var r wsframe.Reader
 	if n := testing.AllocsPerRun(100, func() {
-		if _, _, ok, err := r.Next(buf[:copy(buf, in)]); !ok || err != nil {
+		if _, _, ok, err := r.Next(buf[:copy(buf, in)], 1000); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 	}); n != 0 {
@@ -264,9 +264,9 @@ func FuzzReader(f *testing.F) {
 func BenchmarkReader(b *testing.B) {
 	in := frame(0x81, strings.Repeat("a", 200))
 	buf := make([]byte, len(in))
-	r := wsframe.NewReader(1000)
+	var r wsframe.Reader
 	b.SetBytes(int64(len(in)))
 	for b.Loop() {
-		r.Next(buf[:copy(buf, in)])
+		r.Next(buf[:copy(buf, in)], 1000)
 	}
 }
