@@ -23,6 +23,7 @@ type job struct {
 	seq      uint32
 	shared   bool
 	cost     int
+	from     int // where in the round it began
 }
 
 // Publish writes to few subscribers itself when nothing is ahead of it, and
@@ -142,10 +143,13 @@ func (l *lagging) count(c *shardConn) {
 	}
 }
 
+// holds reports whether they hold publishers up, of so many subscribers.
+func (l *lagging) holds(of int) bool { return l.distant || most(l.behind, of) }
+
 // gateIf holds the topic's next publishers up when its subscribers lag. s.mu is
 // held.
 func (s *shard) gateIf(seats *shardSeats, l lagging, of int) {
-	held := l.distant || most(l.behind, of)
+	held := l.holds(of)
 	if !held && s.gates.Load() == 0 {
 		return
 	}
@@ -159,128 +163,221 @@ func (s *shard) gateIf(seats *shardSeats, l lagging, of int) {
 	})
 }
 
-// flush is the writing goroutine: it takes all that is queued, joins the
-// messages of each topic, and writes once to each subscriber.
+// flush is the writing goroutine: it takes all that is queued, topic by topic,
+// and writes to each subscriber once for all that is new to it.
 func (s *shard) flush() {
 	for range s.kick {
-		for s.flushOnce() {
+		for s.drain() {
+			s.mu.Lock()
+			for s.turn = 0; s.turn < len(s.topics); s.turn++ {
+				s.deliver(s.topics[s.turn])
+			}
+			for _, f := range s.farewells {
+				f.conn.close(f.code, f.reason, f.message)
+			}
+			s.mu.Unlock()
+			clear(s.topics)
+			s.topics = s.topics[:0]
+			clear(s.farewells)
+			s.farewells = s.farewells[:0]
 		}
 	}
 }
 
-func (s *shard) flushOnce() (more bool) {
+// drain takes what is queued, and reports whether there was something.
+func (s *shard) drain() bool {
 	s.qmu.Lock()
 	jobs, closing := s.queue, s.closing
 	s.queue, s.closing = s.spare, nil
 	s.qmu.Unlock()
-	s.spare = nil
-	if len(jobs)+len(closing) == 0 {
-		s.spare = jobs
-		return false
-	}
-	cost, shared := 0, 0
 	for i := range jobs {
-		j := &jobs[i]
-		cost += j.cost
-		if j.shared {
-			shared += len(j.delivery.Message)
+		seats := jobs[i].seats
+		if len(seats.batch) == 0 && seats != s.round.seats {
+			s.topics = append(s.topics, seats)
 		}
-		if len(j.seats.batch) == 0 {
-			s.topics = append(s.topics, j.seats)
-		}
-		j.seats.batch = append(j.seats.batch, j)
+		seats.batch = append(seats.batch, jobs[i])
 	}
-	s.mu.Lock()
-	for _, seats := range s.topics {
-		s.deliver(seats)
-	}
-	for _, f := range closing {
-		f.conn.close(f.code, f.reason, f.message)
-	}
-	s.mu.Unlock()
-	clear(s.topics)
-	s.topics = s.topics[:0]
-	n := len(jobs)
+	s.farewells = append(s.farewells, closing...)
+	some := len(jobs)+len(closing) > 0
 	clear(jobs)
-	if cap(jobs) <= 4096 {
+	if s.spare = nil; cap(jobs) <= 4096 {
 		s.spare = jobs[:0]
 	}
-	s.cost.Add(-int64(cost))
-	s.shared.Add(-int64(shared))
-	s.work.Add(-int64(n))
-	if s.waiters.Load() > 0 {
-		s.wake()
-	}
-	return true
+	return some
 }
 
-// deliver brings a topic's batch to its subscribers, in writes of up to
-// maxWrite bytes. s.mu is held, but for the moments in which it yields.
+// round is the fan-out that is under way. It goes round and round a topic's
+// subscribers as long as there are messages. One that is published meanwhile
+// joins in where the round is, and is done when the round comes there again, so
+// no message waits for more than one round. Every subscriber gets the messages
+// in their order, since each gets all that are under way when it is visited.
+type round struct {
+	seats  *shardSeats // nil when nothing is under way
+	jobs   []job       // under way, the oldest first
+	size   int         // bytes of their messages
+	joined []byte      // their messages, one behind the other
+	buffer []byte      // what joined is the end of; nil while it is a message itself
+	skips  skips
+}
+
+// deliver brings all messages of a topic to its subscribers. s.mu is held, but
+// for the moments in which it yields.
 func (s *shard) deliver(seats *shardSeats) {
-	batch, total := seats.batch, 0
-	for len(batch) > 0 {
-		n, size := 0, 0
-		for n < len(batch) && (n == 0 || size+len(batch[n].delivery.Message) <= maxWrite) {
-			size += len(batch[n].delivery.Message)
-			n++
-		}
-		s.deliverJoined(seats, batch[:n], size)
-		batch = batch[n:]
-		total += size
-	}
-	s.enqueue(seats.topic, -total)
-	clear(seats.batch)
-	seats.batch = seats.batch[:0]
-	if cap(seats.batch) > 64 {
-		seats.batch = nil
-	}
-}
-
-// deliverJoined brings some messages of a topic to its subscribers in one write
-// each.
-func (s *shard) deliverJoined(seats *shardSeats, jobs []*job, size int) {
-	joined := jobs[0].delivery.Message
-	if len(jobs) > 1 {
-		// What waits for a lagging connection points into this, so it is not
-		// used again.
-		joined = make([]byte, 0, size)
-		for _, j := range jobs {
-			joined = append(joined, j.delivery.Message...)
-		}
-	}
-	skips := s.skips(jobs)
-	first := jobs[0].seq
+	r := &s.round
+	r.seats, seats.running = seats, true
 	var l lagging
-	seats.running = true
-	// The list may grow while the fan-out yields: those who came are newer than
-	// the newest message.
-	for i := 0; i < len(seats.all); i++ {
+	for at := 0; ; at++ {
+		s.complete(at)
+		if at == len(seats.all) {
+			s.gateIf(seats, l, seats.live)
+			l, at = lagging{}, 0
+			r.compact()
+			s.complete(at)
+		}
+		r.takeIn(at)
+		if len(r.jobs) == 0 {
+			break
+		}
+		if len(seats.all) == 0 { // all have left
+			s.end(len(r.jobs))
+			at--
+			continue
+		}
 		if s.writes++; s.writes >= yieldAfter {
 			s.writes = 0
 			s.mu.Unlock()
 			s.yield()
 			s.mu.Lock()
-			if i >= len(seats.all) {
-				break
+			s.more()
+			r.takeIn(at)
+		}
+		if c := seats.all[at].conn; c != nil {
+			if message := r.messages(&seats.all[at]); len(message) > 0 && c.push(message) == waiting {
+				l.count(c)
 			}
 		}
-		seat := &seats.all[i]
-		if seat.conn == nil {
-			continue
-		}
-		message := joined
-		if !newer(first, seats.last) && !newer(first, seat.sub.Mark) || skips.concerns(seat.conn) {
-			// It joined in the middle of the batch, or behind it, or a message
-			// leaves it out.
-			message = pick(jobs, seat)
-		}
-		if len(message) > 0 && seat.conn.push(message) == waiting {
-			l.count(seat.conn)
+	}
+	r.compact()
+	if l.holds(seats.live) { // whether the others lag, the last whole round has told
+		s.gateIf(seats, l, seats.live)
+	}
+	*r = round{jobs: r.jobs[:0]}
+	seats.running = false
+	if cap(seats.batch) > 64 {
+		seats.batch = nil
+	}
+}
+
+// more takes what is queued while a round is under way, unless others have their
+// turn first.
+func (s *shard) more() {
+	if s.turn+1 < len(s.topics) || len(s.farewells) > 0 {
+		return
+	}
+	clear(s.topics)
+	s.topics, s.turn = s.topics[:0], -1
+	s.drain()
+}
+
+// takeIn begins with the topic's next messages, as many as one write may hold.
+func (r *round) takeIn(at int) {
+	batch := r.seats.batch
+	n := 0
+	for n < len(batch) && (len(r.jobs) == 0 || r.size+len(batch[n].delivery.Message) <= maxWrite) {
+		batch[n].from = at
+		r.append(batch[n])
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	left := copy(batch, batch[n:])
+	clear(batch[left:])
+	r.seats.batch = batch[:left]
+	r.skips = skipped(r.jobs)
+}
+
+// append joins one more message. What waits for a lagging connection points into
+// the buffer, so nothing in it is written over.
+func (r *round) append(j job) {
+	message := j.delivery.Message
+	r.size += len(message)
+	switch {
+	case len(r.jobs) == 0:
+		r.joined, r.buffer = message, nil
+	case r.buffer != nil && cap(r.buffer)-len(r.buffer) >= len(message):
+		r.buffer = append(r.buffer, message...)
+		r.joined = r.buffer[len(r.buffer)-r.size : len(r.buffer) : len(r.buffer)]
+	default:
+		r.buffer = append(append(make([]byte, 0, 2*r.size), r.joined...), message...)
+		r.joined = r.buffer[:r.size:r.size]
+	}
+	r.jobs = append(r.jobs, j)
+}
+
+// messages gives what a subscriber gets of all that is under way.
+func (r *round) messages(seat *shardSeat) []byte {
+	first := r.jobs[0].seq
+	if !newer(first, r.seats.last) && !newer(first, seat.sub.Mark) || r.skips.concerns(seat.conn) {
+		// It came in the middle, or a message leaves it out.
+		return pick(r.jobs, seat)
+	}
+	return r.joined
+}
+
+// complete ends the messages that the round has come round with to at, where it
+// began with them.
+func (s *shard) complete(at int) {
+	r := &s.round
+	n := 0
+	for n < len(r.jobs) && r.jobs[n].from == at {
+		n++
+	}
+	if n > 0 {
+		s.end(n)
+	}
+}
+
+// end lets go of the n oldest messages.
+func (s *shard) end(n int) {
+	r := &s.round
+	size, cost, shared := 0, 0, 0
+	for i := range r.jobs[:n] {
+		j := &r.jobs[i]
+		size += len(j.delivery.Message)
+		cost += j.cost
+		if j.shared {
+			shared += len(j.delivery.Message)
 		}
 	}
-	seats.running = false
-	seats.compact()
-	s.gateIf(seats, l, seats.live)
+	left := copy(r.jobs, r.jobs[n:])
+	clear(r.jobs[left:])
+	r.jobs = r.jobs[:left]
+	r.size -= size
+	r.joined = r.joined[size:]
+	r.skips = skipped(r.jobs)
+	s.cost.Add(-int64(cost))
+	s.shared.Add(-int64(shared))
+	s.work.Add(-int64(n))
+	s.enqueue(r.seats.topic, -size)
+}
+
+// compact fills the holes that leaving made, between two rounds. Where messages
+// began moves along.
+func (r *round) compact() {
+	if r.seats.holes == 0 {
+		return
+	}
+	for i := range r.jobs {
+		before := 0
+		for _, seat := range r.seats.all[:r.jobs[i].from] {
+			if seat.conn != nil {
+				before++
+			}
+		}
+		r.jobs[i].from = before
+	}
+	r.seats.compact()
 }
 
 // skips says which connections some message of a batch leaves out.
@@ -289,8 +386,9 @@ type skips struct {
 	who  map[*hub.Client]struct{}
 }
 
-func (s *shard) skips(jobs []*job) (k skips) {
-	for _, j := range jobs {
+func skipped(jobs []job) (k skips) {
+	for i := range jobs {
+		j := &jobs[i]
 		k.java = k.java || j.delivery.NotJava
 		if c := j.delivery.Except; c != nil {
 			if k.who == nil {
@@ -314,8 +412,9 @@ func (k *skips) concerns(c *shardConn) bool {
 }
 
 // pick joins those of the messages that a subscriber gets.
-func pick(jobs []*job, seat *shardSeat) (message []byte) {
-	for _, j := range jobs {
+func pick(jobs []job, seat *shardSeat) (message []byte) {
+	for i := range jobs {
+		j := &jobs[i]
 		if newer(j.seq, seat.sub.Mark) && !j.delivery.Skips(&seat.conn.client) {
 			message = append(message, j.delivery.Message...)
 		}

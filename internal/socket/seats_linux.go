@@ -24,7 +24,7 @@ type shardSeats struct {
 	holes   int
 
 	// The writing goroutine's own.
-	batch []*job
+	batch []job // queued, and not yet under way
 }
 
 type shardSeat struct {
