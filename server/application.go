@@ -10,6 +10,7 @@ import (
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/gate"
+	"github.com/belfryhq/belfry/internal/hook"
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/queue"
 	"github.com/belfryhq/belfry/internal/run"
@@ -55,6 +56,7 @@ func (s *Server) newApplication() (err error) {
 		return err
 	}
 	s.trace = s.newTrace()
+	s.hooks.Keep(hook.Keep{DB: s.backend.DB, App: s.hub.App, For: s.cfg.WebhooksFor, Failed: s.cfg.WebhooksFailed})
 	s.gate, err = gate.New(gate.Config{
 		Identity: s.backend.Identity, TrustedProxies: s.cfg.TrustedProxies, URL: s.cfg.URL, Origins: s.cfg.CORSOrigins, Logger: s.log,
 	})

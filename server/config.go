@@ -89,6 +89,11 @@ type Config struct {
 	// without it they go to public addresses only.
 	WebhookAllow []netip.Prefix
 
+	// WebhooksFor is how long webhooks are kept in the database, to be looked at
+	// and sent again; default seven days. WebhooksFailed is how many of those that
+	// failed are; default 10,000.
+	WebhooksFor    time.Duration
+	WebhooksFailed int
 	// Settings answers for the configuration over the control link; nil when the
 	// server was not started from one.
 	Settings Settings

@@ -1,11 +1,13 @@
 package server_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -389,37 +391,121 @@ func TestConsoleKeepsAppsAndTheirSecrets(t *testing.T) {
 	})
 }
 
+// sentCall is a webhook as the console shows it.
+type sentCall struct {
+	ID, URL, Outcome, Error string
+	Events, Channels        []string
+	Tries                   []struct{ Status int }
+	Body                    bool
+	Resent                  *time.Time `json:"resent_at"`
+	ResentAs                string     `json:"resent_as"`
+}
+
+func (c *consoleAdmin) sent(query string) []sentCall {
+	c.t.Helper()
+	var got struct{ Calls []sentCall }
+	c.ask("GET", "webhooks/out"+query, "", 200, &got)
+	return got.Calls
+}
+
+// hooked is a server whose only app has a webhook to a receiver.
+func hooked(t *testing.T, dir, receiver string) *application {
+	a := &application{dir: dir}
+	a.host = serveWith(t, func(c *server.Config) {
+		c.DataDir, c.WebhookAllow = a.dir, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.DrainWindow, c.ShutdownGrace = -1, time.Second
+	}, testApp(func(app *belfry.App) { app.Webhooks = []belfry.Webhook{{URL: receiver + "/hook?token=hidden"}} }))
+	a.other = a.process(server.BackendConfig{})
+	return a
+}
+
 func TestConsoleSendsWebhooksAgain(t *testing.T) {
-	var calls atomic.Int32
 	bodies := make(chan string, 10)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		calls.Add(1)
 		bodies <- r.Header.Get("X-Pusher-Signature")
 	}))
 	t.Cleanup(receiver.Close)
-	a := &application{dir: t.TempDir()}
-	a.host = serveWith(t, func(c *server.Config) {
-		c.DataDir, c.WebhookAllow = a.dir, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	}, testApp(func(app *belfry.App) { app.Webhooks = []belfry.Webhook{{URL: receiver.URL + "/hook?token=hidden"}} }))
-	a.other = a.process(server.BackendConfig{})
+	a := hooked(t, t.TempDir(), receiver.URL)
 	c := a.console()
 	w := a.connect(testApp())
 	w.emit("pusher:subscribe", "", map[string]any{"channel": "room"})
 	first := <-bodies
-	var got struct {
-		Attempts []struct{ ID, URL, Outcome string }
-	}
-	a.eventually("the attempt is shown", func() bool {
-		c.ask("GET", "webhooks/out", "", 200, &got)
-		return len(got.Attempts) == 1
-	})
-	if one := got.Attempts[0]; one.Outcome != "delivered" || strings.Contains(one.URL, "hidden") {
+	a.eventually("the webhook is shown", func() bool { return len(c.sent("")) == 1 })
+	one := c.sent("")[0]
+	if one.Outcome != "delivered" || strings.Contains(one.URL, "hidden") || len(one.Tries) != 1 || one.Channels[0] != "room" {
 		t.Errorf("%+v", one)
 	}
-	c.ask("POST", "webhooks/out/"+got.Attempts[0].ID+"/resend", "", 200, nil)
+	c.ask("POST", "webhooks/out/"+one.ID+"/resend", "", 200, nil)
 	if again := <-bodies; again != first {
 		t.Error("the webhook came again with another body")
 	}
 	c.ask("POST", "webhooks/out/none/resend", "", 404, nil)
+	c.ask("POST", "webhooks/out/resend", "{}", 422, nil)
 	c.ask("GET", "webhooks/in", "", 200, nil)
+}
+
+// TestConsoleSendsFailedWebhooksAgainAfterARestart stops the server while its
+// webhooks fail, and sends them again from the one that comes after it.
+func TestConsoleSendsFailedWebhooksAgainAfterARestart(t *testing.T) {
+	var down atomic.Bool
+	down.Store(true)
+	bodies := make(chan string, 100)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		bodies <- string(body)
+	}))
+	t.Cleanup(receiver.Close)
+	dir := t.TempDir()
+	rooms := []string{"room-1", "room-2", "hall"}
+	t.Run("before", func(t *testing.T) {
+		a := hooked(t, dir, receiver.URL)
+		c := a.console()
+		w := a.connect(testApp())
+		for _, room := range rooms {
+			w.emit("pusher:subscribe", "", map[string]any{"channel": room})
+		}
+		a.eventually("all were tried", func() bool { return len(c.sent("?outcome=retrying")) == len(rooms) })
+	})
+	down.Store(false)
+	a := hooked(t, dir, receiver.URL)
+	c := &consoleAdmin{a, a.token(a.user("second@example.test", belfry.RoleAdmin), "admin")}
+	failed := c.sent("?outcome=dropped&q=channel_occupied")
+	if len(failed) != len(rooms) {
+		t.Fatalf("after the restart: %+v", failed)
+	}
+	for _, one := range failed {
+		if one.Error == "" || len(one.Tries) == 0 || one.Tries[0].Status != 503 || !one.Body || one.Resent != nil || strings.Contains(one.URL, "hidden") {
+			t.Errorf("%+v", one)
+		}
+	}
+	hall := failed[slices.IndexFunc(failed, func(one sentCall) bool { return one.Channels[0] == "hall" })]
+	c.ask("POST", "webhooks/out/"+hall.ID+"/resend", "", 200, nil)
+	if body := <-bodies; !strings.Contains(body, `"channel":"hall"`) {
+		t.Error(body)
+	}
+	for _, one := range c.sent("?outcome=dropped") {
+		if (one.ID == hall.ID) != (one.Resent != nil && one.ResentAs != "") {
+			t.Errorf("%+v", one)
+		}
+	}
+	var done struct {
+		Sent     int
+		Complete bool
+		Left     string
+	}
+	c.ask("POST", "webhooks/out/resend", `{"all":true,"q":"channel_occupied"}`, 200, &done)
+	if done.Sent != 2 || !done.Complete || done.Left != "" {
+		t.Errorf("%+v", done)
+	}
+	if got := <-bodies + <-bodies; !strings.Contains(got, "room-1") || !strings.Contains(got, "room-2") {
+		t.Error(got)
+	}
+	log := c.audit()
+	if log[0].Action != "webhook.resend" || log[1].Subject != hall.ID {
+		t.Errorf("%+v", log[:2])
+	}
 }

@@ -199,6 +199,8 @@ func serverConfig(cfg *config.Config) server.Config {
 		ShutdownGrace:       cfg.Server.ShutdownGrace,
 		WebhookSecrets:      cfg.WebhookSharedSecrets,
 		WebhookAllow:        cfg.Webhooks.AllowPrivateAddresses,
+		WebhooksFor:         cfg.Webhooks.Keep,
+		WebhooksFailed:      cfg.Webhooks.KeepFailed,
 		ConfigFile:          cfg.File(),
 		Backend:             backendConfig(cfg),
 		Concurrency:         cfg.Workers.Concurrency,

@@ -174,6 +174,11 @@ type Delivery struct {
 	// Private, loopback and link-local addresses that webhooks may be sent to:
 	// address ranges, or `true` for all.
 	AllowPrivateAddresses []netip.Prefix `yaml:"allow_private_addresses" kind:"prefixes-all" example:"[\"10.0.0.0/8\"]"`
+	// How long webhooks are kept in the database: those that failed, to be sent
+	// again, and the last of the others. Bodies go after seven days at the latest.
+	Keep time.Duration `yaml:"keep" default:"168h" min:"1h" max:"2160h"`
+	// How many that failed are kept; of more, the last.
+	KeepFailed int `yaml:"keep_failed" default:"10000" min:"100" max:"1000000"`
 }
 
 // Pusher holds the default app's credentials and the target of the pusher

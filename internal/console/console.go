@@ -126,8 +126,9 @@ type Broadcast interface {
 
 // Hooks sends webhooks; *hook.Hooks does.
 type Hooks interface {
-	Attempts() []hook.Attempt
-	Resend(id string) error
+	Calls(ctx context.Context, f hook.CallFilter) (all []hook.Call, more bool, err error)
+	Resend(ctx context.Context, id string) (as string, err error)
+	ResendFailed(ctx context.Context, f hook.CallFilter, most int) (sent int, more bool, left error, err error)
 	Stats() []hook.Stats
 }
 

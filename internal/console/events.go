@@ -2,13 +2,11 @@ package console
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/explain"
-	"github.com/belfryhq/belfry/internal/hook"
 	"github.com/belfryhq/belfry/internal/trace"
 )
 
@@ -69,59 +67,6 @@ func (c *Console) denials(r *http.Request, _ *call) (any, error) {
 		cursor = all[most-1].ID
 	}
 	return map[string]any{"denials": list(all), "next_cursor": next(cursor)}, nil
-}
-
-// attempt is one request to an endpoint.
-type attempt struct {
-	ID      string    `json:"id"`
-	App     string    `json:"app"`
-	URL     string    `json:"url"`
-	Events  []string  `json:"events"`
-	Try     int       `json:"try"`
-	Status  int       `json:"status"`
-	Outcome string    `json:"outcome"`
-	Error   string    `json:"error,omitempty"`
-	Took    float64   `json:"took_ms"`
-	At      time.Time `json:"at"`
-}
-
-func shownAttempt(a hook.Attempt) attempt {
-	return attempt{ID: a.ID, App: a.App, URL: a.URL, Events: list(a.Events), Try: a.Number, Status: a.Status, Outcome: string(a.Outcome),
-		Error: a.Error, Took: float64(a.Duration.Microseconds()) / 1000, At: a.Time.UTC()}
-}
-
-// webhooksOut answers with the last attempts, the newest first.
-func (c *Console) webhooksOut(r *http.Request, _ *call) (any, error) {
-	most, err := limit(r)
-	if err != nil {
-		return nil, err
-	}
-	q := r.URL.Query()
-	text, all, cursor := strings.ToLower(q.Get("q")), []attempt{}, ""
-	for _, a := range c.cfg.Hooks.Attempts() {
-		switch {
-		case q.Get("app") != "" && a.App != q.Get("app"),
-			q.Get("outcome") != "" && string(a.Outcome) != q.Get("outcome"),
-			q.Get("cursor") != "" && a.ID >= q.Get("cursor"),
-			text != "" && !strings.Contains(strings.ToLower(a.URL+" "+a.Error+" "+strings.Join(a.Events, " ")), text):
-			continue
-		}
-		if len(all) == most {
-			cursor = all[most-1].ID
-			break
-		}
-		all = append(all, shownAttempt(a))
-	}
-	return map[string]any{"attempts": all, "next_cursor": next(cursor)}, nil
-}
-
-// resend sends a webhook again.
-func (c *Console) resend(r *http.Request, one *call) (any, error) {
-	one.subject = r.PathValue("id")
-	if err := c.cfg.Hooks.Resend(one.subject); err != nil {
-		return nil, err
-	}
-	return map[string]bool{"queued": true}, nil
 }
 
 // webhooksIn answers with the signed webhooks that came, the newest first.

@@ -58,6 +58,7 @@ func (c *Console) routes() []route {
 		{"GET", "log", "", c.log},
 		{"GET", "denials", "", c.denials},
 		{"GET", "webhooks/out", "", c.webhooksOut},
+		{"POST", "webhooks/out/resend", "webhook.resend", c.resendMany},
 		{"POST", "webhooks/out/{id}/resend", "webhook.resend", c.resend},
 		{"GET", "webhooks/in", "", c.webhooksIn},
 		{"GET", "queues", "", c.queues},

@@ -30,7 +30,8 @@ import (
 // that come earlier wait. All methods are safe for concurrent use.
 type Hooks struct {
 	cfg         Config
-	closeClient func() // set when the client is our own
+	closeClient func()   // set when the client is our own
+	records     *records // nil: no database keeps calls
 	wake        chan struct{}
 	senders     sync.WaitGroup
 	leaves      atomic.Int64 // how many are in delayed, to be read without mu
@@ -105,12 +106,14 @@ func (h *Hooks) release(app *belfry.App, event *Event, now time.Time) {
 }
 
 // Run sends what is and will be queued until ctx ends, and returns nil when
-// its goroutines are gone. What then still waits is dropped and counted: call
-// Drain before. It may be called once.
+// its goroutines are gone. What then still waits is dropped, counted and, with
+// Keep, kept as failed: call Drain before. It may be called once.
 func (h *Hooks) Run(ctx context.Context) error {
 	if err := h.start(ctx); err != nil {
 		return err
 	}
+	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	kept := h.records.start(keeping)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -124,6 +127,8 @@ func (h *Hooks) Run(ctx context.Context) error {
 	}
 	h.stop()
 	h.senders.Wait()
+	stopKeeping()
+	<-kept
 	h.mu.Lock()
 	h.sayDrops(time.Now())
 	h.mu.Unlock()

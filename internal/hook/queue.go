@@ -237,6 +237,7 @@ func (h *Hooks) dropExpired(ep *endpoint, now time.Time) {
 			h.discard(ep, 1, l.items[n].event.size(), dropExpired)
 			n++
 		}
+		h.giveUp(ep, l.items[:n], now, whyExpired)
 		clear(l.items[:n])
 		if l.items = l.items[n:]; len(l.items) > 0 {
 			ep.makeReady(l)
@@ -249,22 +250,50 @@ func (h *Hooks) dropExpired(ep *endpoint, now time.Time) {
 // dropQueued drops all that waits, when Run ends. Requests under way are left
 // to their senders.
 func (h *Hooks) dropQueued(ep *endpoint) {
+	now := time.Now()
 	for _, l := range ep.lanes {
 		for _, it := range l.items {
 			h.discard(ep, 1, it.event.size(), dropStopped)
 		}
+		h.giveUp(ep, l.items, now, whyStopped)
 		l.items = nil
 	}
 	for _, r := range ep.due {
 		h.discard(ep, r.count, r.size, dropStopped)
+		h.records.given(r, ep.safeURL, whyStopped, now)
 	}
 	for r := range ep.waiting {
 		h.discard(ep, r.count, r.size, dropStopped)
+		h.records.given(r, ep.safeURL, whyStopped, now)
 	}
 	ep.lanes, ep.due = map[string]*lane{}, nil
 	clear(ep.waiting)
 	ep.ready.Init()
 	ep.readyEvents = 0
+}
+
+// Why events are given up without a further attempt, as the console has it.
+const (
+	whyExpired = "it waited too long for its turn: the endpoint fails, or is too slow"
+	whyStopped = "the server stopped before it could be sent"
+)
+
+// giveUp has a lane's events kept that are dropped, each request as it would have
+// been made.
+func (h *Hooks) giveUp(ep *endpoint, items []item, now time.Time, why string) {
+	if h.records == nil {
+		return
+	}
+	for len(items) > 0 {
+		n, head := 1, items[0]
+		for n < len(items) && head.app.WebhookBatch && n < h.cfg.BatchMax && items[n].app == head.app && items[n].hook == head.hook {
+			n++
+		}
+		r := &request{app: head.app, hook: head.hook}
+		r.fill(items[:n])
+		h.records.given(r, ep.safeURL, why, now)
+		items = items[n:]
+	}
 }
 
 // discard drops queued events.

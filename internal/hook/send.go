@@ -18,15 +18,17 @@ import (
 // request is one POST, through all of its attempts. While it is under way it
 // belongs to its sender, else to the endpoint.
 type request struct {
-	app    *belfry.App
-	hook   *belfry.Webhook
-	events []*Event // until the body is built
-	names  []string // of the events
-	ids    []string // of the client events
-	count  int
-	size   int
-	first  time.Time // when its oldest event was accepted
-	last   time.Time // and its newest
+	id       string // of the call; that of its first attempt, unless it is one that is sent again
+	app      *belfry.App
+	hook     *belfry.Webhook
+	events   []*Event // until the body is built
+	names    []string // of the events
+	channels []string // the first of theirs
+	ids      []string // of the client events
+	count    int
+	size     int
+	first    time.Time // when its oldest event was accepted
+	last     time.Time // and its newest
 
 	lanes []*lane // that wait for it
 	hold  *alarm  // the end of their waiting
@@ -34,6 +36,8 @@ type request struct {
 	body      []byte
 	signature string
 	attempts  int
+	tries     []Try
+	final     bool      // no further attempt is made
 	next      time.Time // of the next attempt
 }
 
@@ -44,6 +48,9 @@ func (r *request) fill(items []item) {
 		r.names = append(r.names, it.event.Name)
 		if it.event.ID != "" {
 			r.ids = append(r.ids, it.event.ID)
+		}
+		if len(r.channels) < maxChannels && !slices.Contains(r.channels, it.event.Channel) {
+			r.channels = append(r.channels, it.event.Channel)
 		}
 		r.size += it.event.size()
 	}
@@ -71,13 +78,37 @@ func (h *Hooks) send(ctx context.Context, ep *endpoint, r *request) {
 		ID: belfry.NewID(started), Time: started, App: ep.key.app, URL: ep.safeURL, Status: status,
 		Duration: time.Since(started), Number: r.attempts, Events: r.names, IDs: r.ids,
 	}
+	if r.id == "" {
+		r.id = a.ID
+	}
 	if err != nil {
 		a.Error = err.Error()
+		r.final = h.isLast(r, time.Now())
+	}
+	r.note(&a)
+	if r.final || err != nil && ctx.Err() != nil {
+		// Before anybody hears that it failed, so that nobody hears of one that is
+		// gone after a crash.
+		a.Outcome = Dropped
+		h.records.failed(r, &a)
 	}
 	h.finish(ep, r, &a)
+	if a.Outcome == Delivered {
+		h.records.delivered(r, &a)
+	}
 	if h.cfg.Observe != nil {
 		h.cfg.Observe(a)
 	}
+}
+
+// note adds an attempt to what is known of the request.
+func (r *request) note(a *Attempt) {
+	// Those who hold the old tries keep them as they were.
+	if len(r.tries) == maxTries {
+		r.tries = slices.Clone(r.tries[1:])
+	}
+	r.tries = append(r.tries, Try{At: a.Time, Status: a.Status, Error: a.Error, Duration: a.Duration})
+	a.Call, a.channels, a.accepted, a.tries = r.id, r.channels, r.first, r.tries
 }
 
 // post sends the request and gives the answer's status, zero for none, and an
@@ -160,7 +191,8 @@ func (h *Hooks) finish(ep *endpoint, r *request, a *Attempt) {
 	case h.closed:
 		a.Outcome = Dropped
 		h.discard(ep, r.count, r.size, dropStopped)
-	case h.retry(ep, r, now):
+	case !r.final:
+		h.retry(ep, r, now)
 		a.Outcome = Retrying
 		c.Failed++
 	default:
@@ -180,13 +212,15 @@ func (h *Hooks) close(ep *endpoint, r *request) {
 	ep.free(r)
 }
 
-// retry puts a failed request off and reports whether there is time for
-// another attempt; the last one is made when the time is over (HOOK-05).
-func (h *Hooks) retry(ep *endpoint, r *request, now time.Time) bool {
+// isLast reports whether there is no time for another attempt; the last one is
+// made when the time is over (HOOK-05).
+func (h *Hooks) isLast(r *request, now time.Time) bool {
+	return r.first.Add(h.cfg.RetryFor).Sub(now) < h.cfg.RetryFirst
+}
+
+// retry puts a failed request off.
+func (h *Hooks) retry(ep *endpoint, r *request, now time.Time) {
 	deadline := r.first.Add(h.cfg.RetryFor)
-	if deadline.Sub(now) < h.cfg.RetryFirst {
-		return false
-	}
 	if r.next = now.Add(h.backoff(r.attempts)); r.next.After(deadline) {
 		r.next = deadline
 	}
@@ -203,7 +237,6 @@ func (h *Hooks) retry(ep *endpoint, r *request, now time.Time) bool {
 			h.dispatch(ep, now)
 		})
 	}
-	return true
 }
 
 func (h *Hooks) makeDue(ep *endpoint, r *request) {

@@ -71,6 +71,14 @@ type Attempt struct {
 	IDs      []string // of the client events among them; not to be changed
 	Outcome  Outcome
 	Error    string // empty when delivered
+	Call     string // the id of the request that this is an attempt of
+
+	// What Calls tells of the request.
+	channels []string
+	accepted time.Time
+	tries    []Try // up to this one
+	resent   time.Time
+	resentAs string
 }
 
 // Stats gives the figures of every app that had an event, by id.
@@ -146,15 +154,27 @@ func (r *ring) forget(i int) {
 	}
 }
 
-// find gives what an attempt sent, nil when that is not kept; known is false
-// when there is no such attempt.
+// find gives what an attempt or a call sent, nil when that is not kept; known is
+// false when there is none of that id.
 func (r *ring) find(id string) (sent *request, known bool) {
 	for i := range r.last {
-		if id != "" && r.last[i].ID == id {
-			return r.sent[i], true
+		if id != "" && (r.last[i].ID == id || r.last[i].Call == id) {
+			known = true
+			if r.sent[i] != nil {
+				return r.sent[i], true
+			}
 		}
 	}
-	return nil, false
+	return nil, known
+}
+
+// mark notes that a call was sent again.
+func (r *ring) mark(call string, at time.Time, as string) {
+	for i := range r.last {
+		if r.last[i].Call == call {
+			r.last[i].resent, r.last[i].resentAs = at, as
+		}
+	}
 }
 
 func (r *ring) newestFirst() []Attempt {
