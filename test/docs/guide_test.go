@@ -58,15 +58,15 @@ func TestGuide_AuthorizationEndpointAndClient(t *testing.T) {
 	client.says(t, "(?m)^order 42$")
 
 	other := s.connect(t, "orders")
-	if err := other.Join(t.Context(), "presence-room", "8"); err != nil {
+	if err := other.Join(limited(t), "presence-room", "8"); err != nil {
 		t.Fatal(err)
 	}
 	client.says(t, "(?m)^came 8$")
-	if err := other.Send(t.Context(), "client-typing", "presence-room", map[string]string{"text": "hello"}); err != nil {
+	if err := other.Send(limited(t), "client-typing", "presence-room", map[string]string{"text": "hello"}); err != nil {
 		t.Fatal(err)
 	}
 	client.says(t, "(?m)^8 types hello$")
-	if err := other.Unsubscribe(t.Context(), "presence-room"); err != nil {
+	if err := other.Unsubscribe(limited(t), "presence-room"); err != nil {
 		t.Fatal(err)
 	}
 	client.says(t, "(?m)^left 8$")

@@ -35,8 +35,12 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is how long a test waits for what must come: go run compiles first.
-const patience = time.Minute
+const (
+	// patience is how long a test waits for what must come.
+	patience = time.Minute
+	// longest is how long a command may run: go run compiles first.
+	longest = 5 * time.Minute
+)
 
 // The app of the documents' snippets, and the addresses that they name.
 const (
@@ -94,8 +98,13 @@ func serveWith(t *testing.T, change func(*belfry.App), settings func(*server.Con
 	go func() { ended <- s.Run(ctx) }()
 	t.Cleanup(func() {
 		stop(errors.New("the test is over"))
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("Run does not end")
 		}
 	})
 	_, port, err := net.SplitHostPort(s.Addr().String())
@@ -114,15 +123,24 @@ func serveWith(t *testing.T, change func(*belfry.App), settings func(*server.Con
 func (s *site) connect(t *testing.T, channel string) *pusherclient.Conn {
 	t.Helper()
 	target := pusherclient.Target{URL: "http://127.0.0.1:" + s.port, AppID: appID, Key: appKey, Secret: appSecret}
-	c, err := pusherclient.Dial(t.Context(), target, nil)
+	ctx := limited(t)
+	c, err := pusherclient.Dial(ctx, target, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	if err := c.Join(t.Context(), channel, ""); err != nil {
+	if err := c.Join(ctx, channel, ""); err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// limited gives a context for one thing that a test waits for.
+func limited(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 // root is the repository.
@@ -178,8 +196,19 @@ func node(t *testing.T, script string) *exec.Cmd {
 	if _, err := os.Stat(filepath.Join(dir, "node_modules/pusher")); err != nil {
 		lacks(t, "test/clients has no node_modules")
 	}
-	cmd := exec.CommandContext(t.Context(), program(t, "node"), "--input-type=module", "-e", script)
+	cmd := command(t, program(t, "node"), "--input-type=module", "-e", script)
 	cmd.Dir = dir
+	return cmd
+}
+
+// command gives a command that is killed after longest, or with the test. What it
+// started itself may live on and hold its output: that is not waited for.
+func command(t *testing.T, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
 

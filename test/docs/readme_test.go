@@ -31,7 +31,7 @@ func TestQuickStart_EverySnippetPublishes(t *testing.T) {
 			if c.name == "curl" && out != "{}" {
 				t.Errorf("curl wrote %q", out)
 			}
-			m, err := subscriber.Await(t.Context(), "my-event", "my-channel")
+			m, err := subscriber.Await(limited(t), "my-event", "my-channel")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +48,7 @@ func shell(t *testing.T, text string) *exec.Cmd {
 	t.Helper()
 	program(t, "curl")
 	program(t, "openssl")
-	return exec.CommandContext(t.Context(), program(t, "sh"), "-c", text)
+	return command(t, program(t, "sh"), "-c", text)
 }
 
 // goRun runs a Go program within this module, which has the SDK.
@@ -63,10 +63,10 @@ func goCommand(t *testing.T, text string, args ...string) *exec.Cmd {
 	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := finish(t, exec.CommandContext(t.Context(), program(t, "gofmt"), "-l", file)); out != "" {
+	if out := finish(t, command(t, program(t, "gofmt"), "-l", file)); out != "" {
 		t.Error("gofmt would change the snippet")
 	}
-	cmd := exec.CommandContext(t.Context(), program(t, "go"), append(args, file)...)
+	cmd := command(t, program(t, "go"), append(args, file)...)
 	cmd.Dir = root
 	return cmd
 }
@@ -81,7 +81,7 @@ func python(t *testing.T, text string) *exec.Cmd {
 	if _, err := os.Stat(python); err != nil {
 		lacks(t, "test/docs/.venv is not there")
 	}
-	return exec.CommandContext(t.Context(), python, "-c", text)
+	return command(t, python, "-c", text)
 }
 
 func TestQuickStart_EchoListensWithTheLaravelSettings(t *testing.T) {

@@ -114,10 +114,10 @@ func subscribing(t *testing.T, hears func(name, text string)) {
 		"auth info": {"channel": "private-orders", "auth": ""},
 		"name":      {"channel": "my room", "auth": ""},
 	} {
-		if err := c.Send(t.Context(), "pusher:subscribe", "", data); err != nil {
+		if err := c.Send(limited(t), "pusher:subscribe", "", data); err != nil {
 			t.Fatal(err)
 		}
-		m, err := c.Await(t.Context(), "pusher:subscription_error", data["channel"])
+		m, err := c.Await(limited(t), "pusher:subscription_error", data["channel"])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ func starting(t *testing.T, hears func(name, text string)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = control.Dial(t.Context(), t.TempDir())
+	_, err = control.Dial(limited(t), t.TempDir())
 	if err == nil {
 		t.Fatal("a server runs on an empty folder")
 	}
@@ -219,13 +219,14 @@ func refusal(t *testing.T, s *site, path, origin string) string {
 	if origin != "" {
 		header.Set("Origin", origin)
 	}
-	ws, _, err := websocket.Dial(t.Context(), "ws://127.0.0.1:"+s.port+path, &websocket.DialOptions{
+	ctx := limited(t)
+	ws, _, err := websocket.Dial(ctx, "ws://127.0.0.1:"+s.port+path, &websocket.DialOptions{
 		HTTPClient: &http.Client{Transport: transport}, HTTPHeader: header})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for err == nil {
-		_, _, err = ws.Read(t.Context())
+		_, _, err = ws.Read(ctx)
 	}
 	closed, ok := errors.AsType[websocket.CloseError](err)
 	if !ok {

@@ -1,7 +1,6 @@
 package docs_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -58,9 +57,7 @@ func TestGuide_SigningAWebhook(t *testing.T) {
 			if err := json.Unmarshal([]byte(answer), &result); err != nil || result.Status != ingest.StatusOK {
 				t.Errorf("the answer is %s", answer)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			m, err := page.Await(ctx, dashboard.EventName, "dashboard")
+			m, err := page.Await(limited(t), dashboard.EventName, "dashboard")
 			if err != nil {
 				t.Fatal(err)
 			}
