@@ -9,6 +9,8 @@ fuzz() { # fuzz PACKAGE TARGET
 	go test "./$1" -run '^$' -fuzz "^$2\$" -fuzztime "$time"
 }
 fuzz internal/socket/wsframe FuzzReader
+fuzz internal/socket FuzzOpening
+fuzz internal/socket FuzzPostHead
 fuzz pusher FuzzParseMessage
 fuzz pusher FuzzJSON
 fuzz pusher FuzzParseEvent

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +67,7 @@ func sealed(build func([]byte) []byte) []byte {
 
 // upgraded is what is known of a request that becomes a WebSocket.
 type upgraded struct {
-	accept string // the token of the answer
+	accept token // of the answer
 	hs     hub.Handshake
 	early  []byte // what the client sent behind its request
 }
@@ -92,6 +93,15 @@ func (e *core) accept(r *http.Request) (up upgraded, rejected *rejection) {
 			message: "this server has stopped taking connections", header: http.Header{"Retry-After": {"1"}}}
 	}
 	return up, nil
+}
+
+// admit judges an opening, of a client at that address, as accept does.
+func (e *core) admit(o *opening, from netip.AddrPort) (up upgraded, ok bool) {
+	p := e.cfg.peerOf(o, from)
+	if !e.throttle.admits(p.address) || !e.enter() {
+		return up, false
+	}
+	return upgraded{accept: acceptToken(o.token), hs: o.handshake(p)}, true
 }
 
 // upgrade takes a request's connection over from the HTTP server, or answers

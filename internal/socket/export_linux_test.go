@@ -2,6 +2,7 @@ package socket
 
 import (
 	"net"
+	"net/netip"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -57,7 +58,7 @@ func (e *Sharded) conn(peer net.Addr) *shardConn {
 		for c := range s.everyone {
 			c := c.(*shardConn)
 			s.mu.Lock()
-			if !c.corked && c.head != nil && c.head.address == peer.String() {
+			if !c.corked && c.head != nil && c.head.address.String() == peer.String() {
 				return c
 			}
 			s.mu.Unlock()
@@ -179,7 +180,7 @@ func (e *Sharded) UpgradeGone(t testing.TB, head []byte) {
 	s := e.shards[0]
 	s.mu.Lock()
 	c := s.add(int32(pair[0]))
-	c.head = &partHead{address: "192.0.2.1:1"}
+	c.head = &partHead{address: netip.MustParseAddrPort("192.0.2.1:1")}
 	s.mu.Unlock()
 	c.lost()
 	c.take(head)

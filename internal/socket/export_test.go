@@ -2,6 +2,8 @@ package socket
 
 import (
 	"context"
+	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/belfryhq/belfry/internal/hub"
@@ -26,6 +28,29 @@ type Post struct {
 	Fields [][2][]byte
 	Length int
 	Closes bool
+}
+
+// Opening is what a request for a WebSocket asks for.
+type Opening struct {
+	Accept    string
+	Handshake hub.Handshake
+}
+
+// ParseOpening reads a request head as shards do.
+func ParseOpening(cfg Config, head []byte, from netip.AddrPort) (Opening, bool) {
+	cfg = cfg.withDefaults()
+	var o opening
+	if !o.parse(head, cfg.opens()) {
+		return Opening{}, false
+	}
+	up, ok := newCore(cfg).admit(&o, from)
+	return Opening{string(up.accept[:]), up.hs}, ok
+}
+
+// AcceptRequest judges a request as the HTTP server's handler does.
+func AcceptRequest(cfg Config, r *http.Request) (Opening, bool) {
+	up, rejected := newCore(cfg).accept(r)
+	return Opening{string(up.accept[:]), up.hs}, rejected == nil
 }
 
 // ParsePost reads a head as shards do.

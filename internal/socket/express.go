@@ -87,19 +87,12 @@ func (p *postHead) parse(head []byte) bool {
 	p.fields, p.length, p.closes = p.fields[:0], -1, false
 	hosts, connections := 0, 0
 	for {
-		if line, rest, ok = cutLine(rest); !ok {
+		var name, value []byte
+		if name, value, rest, ok = cutField(rest); !ok || len(p.fields) == maxFields {
 			return false
 		}
-		if len(line) == 0 {
+		if name == nil {
 			return len(rest) == 0 && hosts == 1 && p.length >= 0
-		}
-		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 || len(p.fields) == maxFields {
-			return false
-		}
-		name, value := line[:colon], bytes.Trim(line[colon+1:], " \t")
-		if !all(name, tokenByte) || !all(value, valueByte) {
-			return false
 		}
 		switch len(name) {
 		case 4:
@@ -140,6 +133,21 @@ func cutLine(b []byte) (line, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	return b[:i-1], b[i+1:], true
+}
+
+// cutField cuts a field of a header off; name is nil for the empty line behind the
+// last. It takes only what every server reads in the same way.
+func cutField(b []byte) (name, value, rest []byte, ok bool) {
+	line, rest, ok := cutLine(b)
+	if !ok || len(line) == 0 {
+		return nil, nil, rest, ok
+	}
+	colon := bytes.IndexByte(line, ':')
+	if colon <= 0 {
+		return nil, nil, nil, false
+	}
+	name, value = line[:colon], bytes.Trim(line[colon+1:], " \t")
+	return name, value, rest, all(name, tokenByte) && all(value, valueByte)
 }
 
 // bareLine reports whether a line ends in a line feed alone.
@@ -216,6 +224,7 @@ const (
 	pathByte
 	queryByte
 	hexByte
+	plainByte // never escaped
 )
 
 // byteKinds has the kinds of every byte.
@@ -229,6 +238,7 @@ var byteKinds = func() (kinds [256]byte) {
 	set(tokenByte, alnum+"!#$%&'*+-.^_`|~")
 	set(hostByte, alnum+".:-_[]")
 	set(pathByte, alnum+"-._~!$&'()*+,;=:@/%")
+	set(plainByte, alnum+"-._~")
 	set(hexByte, "0123456789abcdefABCDEF")
 	for c := 0x20; c < 0x7f; c++ {
 		kinds[c] |= valueByte

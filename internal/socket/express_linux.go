@@ -36,7 +36,10 @@ func (c *shardConn) takePost(all, in []byte) (rest []byte) {
 		h.lacks = true
 		return nil
 	}
-	a, later, do := s.express(Request{Peer: h.address, Target: string(p.target), Fields: p.fields, Body: all[end:size]})
+	if h.peer == "" {
+		h.peer = peerText(h.address)
+	}
+	a, later, do := s.express(Request{Peer: h.peer, Target: string(p.target), Fields: p.fields, Body: all[end:size]})
 	rest = all[size:]
 	switch {
 	case do == handItOver:

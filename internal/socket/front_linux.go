@@ -2,6 +2,7 @@ package socket
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
@@ -15,6 +16,7 @@ type front struct {
 	engine *Sharded
 	l      *net.TCPListener
 	want   string   // how a WebSocket's request begins
+	opens  string   // the same, where shards may read it themselves
 	posts  []string // how those begin that Express may answer
 
 	mu         sync.Mutex // guards all below
@@ -37,7 +39,7 @@ func (e *Sharded) Listener(l net.Listener) net.Listener {
 		e.cfg.Logger.Error("the engine cannot have the listener: WebSockets come by the HTTP server", "error", err)
 		return l
 	}
-	f := &front{engine: e, l: tcp, fd: fd, want: "GET " + e.cfg.PathPrefix + "/app/", posts: e.cfg.posts()}
+	f := &front{engine: e, l: tcp, fd: fd, want: "GET " + e.cfg.PathPrefix + "/app/", opens: e.cfg.opens(), posts: e.cfg.posts()}
 	f.ready = sync.NewCond(&f.mu)
 	// What is set here, accepted connections inherit.
 	syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
@@ -114,7 +116,7 @@ func (f *front) complain(err error) {
 
 // meet takes a new connection in, whose request head is to be read; nil when
 // that is not possible. s.mu is held, and given up.
-func (s *shard) meet(fd int32, address string) *shardConn {
+func (s *shard) meet(fd int32, address netip.AddrPort) *shardConn {
 	e := s.engine
 	if s.stopping {
 		s.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"syscall"
 )
@@ -15,7 +16,8 @@ const maxHead = 16 << 10
 // the reader's; while the connection is not corked, whoever holds shard.mu may
 // look at it.
 type partHead struct {
-	address string
+	address netip.AddrPort
+	peer    string // the same as text, once a request needs it
 	bytes   []byte // of a request that has not all come, or has to wait
 	lacks   bool   // of that request, only the body has not all come
 	served  bool   // a request was answered on this connection
@@ -63,7 +65,7 @@ func (c *shardConn) takeHead(in []byte) (rest []byte) {
 		return nil
 	}
 	end += len(emptyLine)
-	up, ok := c.shard.parse(all[:end], h.address)
+	up, ok := c.shard.parse(all[:end], f.opens, h.address)
 	if !ok {
 		c.handOver(all) // the HTTP server says what is wrong with it
 		return nil
@@ -108,14 +110,17 @@ func (c *shardConn) keep(in []byte) {
 }
 
 // parse reads a request head; ok is false for one that becomes no WebSocket.
-func (s *shard) parse(head []byte, address string) (up upgraded, ok bool) {
+func (s *shard) parse(head []byte, opens string, address netip.AddrPort) (up upgraded, ok bool) {
+	if s.opening.parse(head, opens) {
+		return s.engine.admit(&s.opening, address)
+	}
 	s.head.Reset(bytes.NewReader(head))
 	r, err := http.ReadRequest(s.head)
 	s.head.Reset(strings.NewReader(""))
 	if err != nil || r.Host == "" {
 		return up, false
 	}
-	r.RemoteAddr = address
+	r.RemoteAddr = peerText(address)
 	up, rejected := s.engine.accept(r)
 	return up, rejected == nil
 }

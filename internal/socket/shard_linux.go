@@ -27,9 +27,10 @@ type shard struct {
 	poller *poller
 
 	// The reading goroutine's own.
-	buf  []byte
-	head *bufio.Reader // for request heads
-	post postHead
+	buf     []byte
+	head    *bufio.Reader // for request heads
+	post    postHead
+	opening opening
 
 	mu       sync.Mutex   // guards all below, and every connection's state
 	conns    []*shardConn // by index

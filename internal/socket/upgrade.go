@@ -33,13 +33,13 @@ func (r *rejection) write(w http.ResponseWriter) {
 // checkUpgrade checks that a request is the opening handshake of RFC 6455,
 // section 4.2.1, and gives the accept token of the answer. What is refused here
 // never was a WebSocket client; clients are refused after the upgrade (WS-04).
-func checkUpgrade(r *http.Request) (accept string, rejected *rejection) {
-	refuse := func(status int, reason, message string, header ...string) (string, *rejection) {
+func checkUpgrade(r *http.Request) (accept token, rejected *rejection) {
+	refuse := func(status int, reason, message string, header ...string) (token, *rejection) {
 		rejected := &rejection{status: status, reason: reason, message: message, header: http.Header{}}
 		for i := 0; i < len(header); i += 2 {
 			rejected.header.Set(header[i], header[i+1])
 		}
-		return "", rejected
+		return token{}, rejected
 	}
 	if r.Method != http.MethodGet {
 		return refuse(http.StatusMethodNotAllowed, "method_not_allowed",
@@ -66,23 +66,31 @@ func checkUpgrade(r *http.Request) (accept string, rejected *rejection) {
 		return refuse(http.StatusBadRequest, "bad_request", "a request for a WebSocket has no body")
 	}
 	keys := r.Header.Values("Sec-WebSocket-Key")
-	if len(keys) != 1 || !validKey(strings.TrimSpace(keys[0])) {
+	if len(keys) != 1 || !validKey([]byte(strings.TrimSpace(keys[0]))) {
 		return refuse(http.StatusBadRequest, "bad_request", "Sec-WebSocket-Key must be there once and hold 16 bytes in base64")
 	}
-	return acceptToken(strings.TrimSpace(keys[0])), nil
+	return acceptToken([]byte(strings.TrimSpace(keys[0]))), nil
 }
 
 // validKey reports whether key is 16 bytes in base64.
-func validKey(key string) bool {
-	b, err := base64.StdEncoding.DecodeString(key)
-	return err == nil && len(b) == 16
+func validKey(key []byte) bool {
+	var b [18]byte
+	if len(key) != base64.StdEncoding.EncodedLen(16) {
+		return false
+	}
+	n, err := base64.StdEncoding.Decode(b[:], key)
+	return err == nil && n == 16
 }
 
-// acceptToken proves to the client that its handshake was understood (RFC
-// 6455, section 4.2.2).
-func acceptToken(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	return base64.StdEncoding.EncodeToString(sum[:])
+// token is the proof that a handshake was understood.
+type token [28]byte
+
+// acceptToken gives it for the key of a handshake (RFC 6455, section 4.2.2).
+func acceptToken(key []byte) (t token) {
+	var b [60]byte
+	sum := sha1.Sum(append(append(b[:0], key...), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...))
+	base64.StdEncoding.Encode(t[:], sum[:])
+	return t
 }
 
 // hasToken reports whether a header that lists tokens holds token.
@@ -120,25 +128,16 @@ func appKey(u *url.URL, prefix string) (key string, ok bool) {
 // handshake gives what a request asks for (WS-02). Unknown and unreadable
 // parameters are ignored.
 func (c *Config) handshake(r *http.Request, key string) hub.Handshake {
-	query := r.URL.Query()
 	p := c.peer(r)
-	return hub.Handshake{
-		Key:         key,
-		Protocol:    query.Get("protocol"),
-		HasProtocol: query.Has("protocol"),
-		Client:      query.Get("client"),
-		Version:     query.Get("version"),
-		Origin:      r.Header.Get("Origin"),
-		Agent:       r.UserAgent(),
-		Address:     p.String(),
-		Plain:       p.plain,
-	}
+	hs := hub.Handshake{Key: key, Origin: r.Header.Get("Origin"), Agent: r.UserAgent(), Address: p.String(), Plain: p.plain}
+	asks(&hs, r.URL.Query())
+	return hs
 }
 
 // appendSwitching appends the answer that ends the opening handshake. An
 // offered subprotocol or extension is not taken up (WS-09).
-func appendSwitching(dst []byte, accept string) []byte {
+func appendSwitching(dst []byte, accept token) []byte {
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
-	dst = append(dst, accept...)
+	dst = append(dst, accept[:]...)
 	return append(dst, "\r\n\r\n"...)
 }
