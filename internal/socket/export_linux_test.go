@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"syscall"
@@ -191,4 +192,39 @@ func Hold(o hub.Outlet) (release func()) {
 	s := o.(*shard)
 	s.mu.Lock()
 	return s.mu.Unlock
+}
+
+// Idle reports whether nothing is queued in a shard, or on its way.
+func Idle(o hub.Outlet) bool {
+	s := o.(*shard)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	return s.work.Load() == 0 && len(s.queue)+len(s.closing) == 0 && s.round.seats == nil
+}
+
+// Leftover says what an idle shard has not let go of, and what is wrong with a
+// topic's seats.
+func Leftover(o hub.Outlet, t *hub.Topic) string {
+	s := o.(*shard)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seats := s.seats(t)
+	s.valve.mu.Lock()
+	defer s.valve.mu.Unlock()
+	queued := 0
+	if f := s.flows[t]; f != nil {
+		queued = f.queued
+	}
+	if s.cost.Load() != 0 || s.shared.Load() != 0 || queued != 0 || len(seats.batch) != 0 || seats.holes != 0 || seats.live != len(seats.all) {
+		return fmt.Sprintf("cost %d, shared %d, queued %d, batch %d, holes %d, %d of %d seats taken",
+			s.cost.Load(), s.shared.Load(), queued, len(seats.batch), seats.holes, seats.live, len(seats.all))
+	}
+	for i, seat := range seats.all {
+		if seat.sub == nil || int(seat.sub.Pos) != i {
+			return fmt.Sprintf("seat %d is %+v", i, seat.sub)
+		}
+	}
+	return ""
 }

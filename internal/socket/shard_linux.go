@@ -53,9 +53,12 @@ type shard struct {
 	closing []farewell // connections to close behind what is queued
 
 	// The writing goroutine's own.
-	yield  func() // gives others their turn in a long fan-out
-	spare  []job
-	topics []*shardSeats // with something to deliver, in order
+	yield     func() // gives others their turn in a long fan-out
+	spare     []job
+	topics    []*shardSeats // with something to deliver, in order
+	turn      int           // whose turn it is of them; -1 when it is not among them any more
+	farewells []farewell    // to close behind that
+	round     round
 }
 
 func newShard(e *Sharded) (*shard, error) {
