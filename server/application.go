@@ -68,7 +68,10 @@ func (s *Server) newApplication() (err error) {
 	}
 	s.ingest = s.newIngest()
 	s.rights = (&rights{log: s.log, hub: s.hub, people: s.backend.Identity, allows: s.allows,
-		changed: func(user string) { s.console.Doubt(user) }}).init()
+		changed: func(user string) {
+			s.console.Doubt(user)
+			s.remote.Doubt(user)
+		}}).init()
 	return nil
 }
 

@@ -64,21 +64,27 @@ func shownPart(p ops.Part) console.Part {
 		Milliseconds: float64(p.Took.Microseconds()) / 1000}
 }
 
-// consoleDoctor examines the server from inside, as belfry doctor does from
-// outside, and sends an event the whole way.
+// consoleDoctor examines the server for the console.
 func (s *Server) consoleDoctor(ctx context.Context) []console.Check {
-	ctx, cancel := context.WithTimeout(ctx, doctorTime)
-	defer cancel()
 	var all []console.Check
-	for _, found := range doctor.Run(ctx, s.examined().Steps()) {
+	for _, found := range s.examine(ctx) {
 		all = append(all, console.Check{Name: found.Name, Result: string(found.Status), Seen: found.Seen, Fix: found.Fix})
 	}
-	c := console.Check{Name: "event", Result: "passed"}
-	if one := s.probe.now(ctx); one.Error != "" {
-		c.Result, c.Seen, c.Fix = "failed", one.Error, "see that the server can reach its own address, and look for errors in its log"
-	} else {
-		c.Seen = "an event came back over a WebSocket after " + time.Duration(one.Milliseconds*float64(time.Millisecond)).Round(10*time.Microsecond).String()
+	return all
+}
+
+// examine examines the server from inside, as belfry doctor does from outside,
+// and sends an event the whole way.
+func (s *Server) examine(ctx context.Context) []doctor.Check {
+	ctx, cancel := context.WithTimeout(ctx, doctorTime)
+	defer cancel()
+	all := doctor.Run(ctx, s.examined().Steps())
+	one := s.probe.now(ctx)
+	c := doctor.Pass("an event came back over a WebSocket after %s", time.Duration(one.Milliseconds*float64(time.Millisecond)).Round(10*time.Microsecond))
+	if one.Error != "" {
+		c = doctor.Fail(doctor.EventLost, "see that the server can reach its own address, and look for errors in its log", "%s", one.Error)
 	}
+	c.Name, c.Milliseconds = "event", one.Milliseconds
 	return append(all, c)
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 
 	"github.com/belfryhq/belfry/internal/control"
@@ -14,7 +15,8 @@ func (s *Server) linkBackend() control.Backend {
 	b := control.Backend{Status: s.status, Hub: s.hub, Apps: s.backend.Apps, Bell: &s.bell, Poke: func() {
 		s.backend.Queue.Poke()
 		s.bell.Ring()
-	}, Notes: s.noteAll, Explain: s.explain, ExplainAuth: s.explainAuth}
+	}, Notes: s.noteAll, Explain: s.explain, ExplainAuth: s.explainAuth,
+		Jobs: s.backend.Queue, Accept: s.backend.Broadcast.Accept, Examine: s.examine}
 	if s.trace != nil {
 		b.Events = s.trace.Events
 	}
@@ -22,6 +24,18 @@ func (s *Server) linkBackend() control.Backend {
 		b.Settings = linkSettings{s}
 	}
 	return b
+}
+
+// remoteDoor takes commands from other machines.
+func (s *Server) remoteDoor() *control.Remote {
+	return control.NewRemote(control.RemoteConfig{
+		Backend: s.linkBackend(), Gate: s.gate, Version: s.cfg.Version, Logger: s.log,
+		Record: func(ctx context.Context, d control.Deed) {
+			details := map[string]any{"way": "command"}
+			maps.Copy(details, d.Details)
+			s.console.Record(ctx, d.Caller, d.Action, d.Subject, details, d.Err)
+		},
+	})
 }
 
 // status says what runs.

@@ -113,6 +113,7 @@ var errStopped = errors.New("the server was stopped")
 func (s *Server) stop(doors []*door) {
 	s.state.Store(draining)
 	s.console.Stop()
+	s.remote.Stop()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), s.cfg.ShutdownGrace, errGrace)
 	defer cancel()
 	for _, d := range doors {

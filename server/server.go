@@ -57,8 +57,9 @@ type Server struct {
 	public  net.Listener
 	private net.Listener // metrics; nil when off
 
-	link *control.Listener // commands'
-	bell control.Bell      // tells worker processes of jobs
+	link   *control.Listener // commands'
+	remote *control.Remote   // commands' on other machines
+	bell   control.Bell      // tells worker processes of jobs
 
 	// The application side: people, rules, events, queues.
 	backend    *Backend
@@ -145,6 +146,7 @@ func New(cfg Config) (*Server, error) {
 	s.ops = ops.New(s.opsConfig())
 	s.openAPI()
 	s.console = s.newConsole()
+	s.remote = s.remoteDoor()
 	s.handler = s.routes()
 	return s, nil
 }
@@ -207,6 +209,8 @@ func (s *Server) routes() http.Handler {
 			rest.ServeHTTP(w, r)
 		case hasPath(path, console.Path[:len(console.Path)-len("api/")], "api"):
 			s.console.ServeHTTP(w, r)
+		case hasPath(path, "/", control.Path[1:]), hasPath(path, prefix, control.Path[1:]):
+			s.remote.ServeHTTP(w, r)
 		case path == "/up", path == "/live", path == "/ready", path == "/health":
 			public.ServeHTTP(w, r)
 		default:

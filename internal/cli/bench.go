@@ -169,7 +169,7 @@ func (c *benchmark) chosen(cmd *cobra.Command) (bench.Shape, error) {
 func (c *benchmark) find(ctx context.Context) error {
 	t := &c.target
 	if t.URL == "" {
-		link, err := c.dial(ctx)
+		link, err := c.dialHere(ctx)
 		if err != nil {
 			return err
 		}

@@ -32,6 +32,8 @@ type Program struct {
 	config  string   // --config
 	dataDir string   // --data-dir
 	args    []string // of the command line, for a process that takes this one's place
+
+	elsewhere elsewhere
 }
 
 // Main runs the command of this process and gives its exit code. An empty
@@ -89,6 +91,8 @@ belfry app:add --name shop          # another app with its own key and secret`,
 	root.SetErr(p.Stderr)
 	root.PersistentFlags().StringVar(&p.config, "config", "", "configuration `file` (default belfry.yaml, if there is one)")
 	root.PersistentFlags().StringVar(&p.dataDir, "data-dir", "", "data `folder` (default ./data)")
+	p.elsewhere.register(root)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return p.mayGo(cmd) }
 	root.PersistentFlags().BoolP("help", "h", false, "show this help")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { io.WriteString(cmd.OutOrStdout(), helpText(cmd)) })

@@ -36,8 +36,9 @@ folder, port, limits of the machine, database, queue, workers, broadcaster, webh
 and on the running server, and on its public address, TLS, clock, signature,
 authorization, a WebSocket, and one real event through all of it.
 
-With --host or --key it examines any Pusher-compatible server instead, and with --env
-it reads the .env of a Laravel or front-end project. Nothing is changed: the event
+With --url the server on another machine examines itself, and is then reached from
+here. With --host or --key it examines any Pusher-compatible server instead, and with
+--env it reads the .env of a Laravel or front-end project. Nothing is changed: the event
 goes to a channel of its own that nobody else is on. The exit code is 1 when a check
 failed.`
 	cmd.Example = `belfry doctor
@@ -81,7 +82,7 @@ func (c *doctorCommand) run(cmd *cobra.Command, _ []string) error {
 			return &usageError{err}
 		}
 	default:
-		checks = c.local(ctx)
+		checks, err = c.running(ctx)
 	}
 	if err != nil {
 		return err

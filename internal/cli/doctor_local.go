@@ -57,7 +57,7 @@ func (c *doctorCommand) local(ctx context.Context) []doctor.Check {
 
 // status asks the running server who it is.
 func (c *doctorCommand) status(ctx context.Context) (control.Status, bool) {
-	link, err := c.dial(ctx)
+	link, err := c.dialHere(ctx)
 	if err != nil {
 		return control.Status{}, false
 	}

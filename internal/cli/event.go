@@ -67,7 +67,7 @@ func (c *eventSend) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	b, err := c.backend(ctx)
+	b, err := c.side(ctx)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (c *eventSend) run(cmd *cobra.Command, args []string) error {
 		c.event.Expires = time.Now().Add(time.Duration(c.expires))
 	}
 	c.how.Delay = time.Duration(c.delay)
-	a, err := b.Broadcast.Accept(ctx, broadcast.Request{Event: c.event, How: c.how, Now: c.now})
+	a, err := b.Accept(ctx, broadcast.Request{Event: c.event, How: c.how, Now: c.now})
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (c *eventSend) data(arg string) ([]byte, error) {
 
 // follow waits for a worker to take the event, and tells what the queue then
 // knows of it.
-func (c *eventSend) follow(ctx context.Context, b *backend, s *sent) error {
+func (c *eventSend) follow(ctx context.Context, b *side, s *sent) error {
 	if c.wait == 0 {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (c *eventSend) follow(ctx context.Context, b *backend, s *sent) error {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
-		f, err := b.Queue.Find(ctx, s.ID)
+		f, err := b.Jobs.Find(ctx, s.ID)
 		switch {
 		case belfry.CodeOf(err) == belfry.CodeNotFound:
 			s.Status = "done"

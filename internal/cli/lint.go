@@ -103,7 +103,7 @@ func (c *lintCommand) print(r lintReport) error {
 // seen gives the events that the running server remembers, as many as one answer
 // holds.
 func (c *lintCommand) seen(ctx context.Context) (all []lint.Event, running bool) {
-	link, err := c.dial(ctx)
+	link, err := c.dialHere(ctx)
 	if err != nil {
 		return nil, false
 	}

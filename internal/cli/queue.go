@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/control"
 	"github.com/belfryhq/belfry/internal/queue"
 )
 
@@ -24,17 +25,17 @@ func newQueue(p *Program) *cobra.Command {
 // onQueue makes a command that does one thing with the queue and says so. do
 // gives what is printed as a line, and as JSON.
 func (p *Program) onQueue(use, short string, args cobra.PositionalArgs,
-	do func(ctx context.Context, q *queue.Queue, args []string) (line string, answer any, err error)) *cobra.Command {
+	do func(ctx context.Context, q control.Jobs, args []string) (line string, answer any, err error)) *cobra.Command {
 	asJSON := new(bool)
 	cmd := newCommand(use, short, args, func(cmd *cobra.Command, args []string) error {
 		ctx, stop := interruptible(cmd)
 		defer stop()
-		b, err := p.backend(ctx)
+		b, err := p.side(ctx)
 		if err != nil {
 			return err
 		}
 		defer b.Close()
-		line, answer, err := do(ctx, b.Queue, args)
+		line, answer, err := do(ctx, b.Jobs, args)
 		if err != nil {
 			return err
 		}
@@ -54,7 +55,7 @@ func counted(word string, n int) map[string]int { return map[string]int{word: n}
 func newQueueRetry(p *Program) *cobra.Command {
 	only := new(string)
 	cmd := p.onQueue("retry all|ID…", "try failed jobs again", cobra.MinimumNArgs(1),
-		func(ctx context.Context, q *queue.Queue, ids []string) (string, any, error) {
+		func(ctx context.Context, q control.Jobs, ids []string) (string, any, error) {
 			n, err := len(ids), error(nil)
 			if len(ids) == 1 && ids[0] == "all" {
 				n, err = q.RetryAll(ctx, *only)
@@ -74,7 +75,7 @@ or all. When one of the ids is not that of a failed job, nothing is done.`
 
 func newQueueForget(p *Program) *cobra.Command {
 	cmd := p.onQueue("forget ID…", "remove failed jobs from the list", cobra.MinimumNArgs(1),
-		func(ctx context.Context, q *queue.Queue, ids []string) (string, any, error) {
+		func(ctx context.Context, q control.Jobs, ids []string) (string, any, error) {
 			return count(len(ids), "failed job is", "failed jobs are") + " forgotten", counted("forgotten", len(ids)), q.Forget(ctx, ids...)
 		})
 	cmd.Long = "Remove failed jobs from the list for good. When one of the ids is not that of a\nfailed job, nothing is done."
@@ -85,7 +86,7 @@ func newQueueForget(p *Program) *cobra.Command {
 func newQueueFlush(p *Program) *cobra.Command {
 	older := new(hours)
 	cmd := p.onQueue("flush", "remove all failed jobs from the list", cobra.NoArgs,
-		func(ctx context.Context, q *queue.Queue, _ []string) (string, any, error) {
+		func(ctx context.Context, q control.Jobs, _ []string) (string, any, error) {
 			n, err := 0, error(nil)
 			if *older > 0 {
 				n, err = q.PruneFailed(ctx, time.Now().Add(-time.Duration(*older)))
@@ -103,7 +104,7 @@ func newQueueFlush(p *Program) *cobra.Command {
 func newQueuePruneFailed(p *Program) *cobra.Command {
 	older := hours(24 * time.Hour)
 	cmd := p.onQueue("prune-failed", "remove old failed jobs from the list", cobra.NoArgs,
-		func(ctx context.Context, q *queue.Queue, _ []string) (string, any, error) {
+		func(ctx context.Context, q control.Jobs, _ []string) (string, any, error) {
 			n, err := q.PruneFailed(ctx, time.Now().Add(-time.Duration(older)))
 			return count(n, "failed job is", "failed jobs are") + " removed", counted("removed", n), err
 		})
@@ -116,7 +117,7 @@ func newQueuePruneFailed(p *Program) *cobra.Command {
 func newQueueClear(p *Program) *cobra.Command {
 	option := new(string)
 	cmd := p.onQueue("clear [QUEUE]", "remove the waiting jobs of a queue", cobra.MaximumNArgs(1),
-		func(ctx context.Context, q *queue.Queue, args []string) (string, any, error) {
+		func(ctx context.Context, q control.Jobs, args []string) (string, any, error) {
 			name, err := oneQueue(args, *option)
 			if err != nil {
 				return "", nil, err
@@ -149,7 +150,7 @@ func oneQueue(args []string, option string) (string, error) {
 
 // knownQueue refuses a queue that is not configured and has never had anything:
 // most likely its name is misspelt.
-func knownQueue(ctx context.Context, q *queue.Queue, name string) error {
+func knownQueue(ctx context.Context, q control.Jobs, name string) error {
 	if err := queue.CheckName(name); err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func knownQueue(ctx context.Context, q *queue.Queue, name string) error {
 
 func newQueueRestart(p *Program) *cobra.Command {
 	cmd := p.onQueue("restart", "have all workers finish their jobs and start anew", cobra.NoArgs,
-		func(ctx context.Context, q *queue.Queue, _ []string) (string, any, error) {
+		func(ctx context.Context, q control.Jobs, _ []string) (string, any, error) {
 			return "the workers of all processes finish their jobs and are replaced", map[string]bool{"restarting": true}, q.Restart(ctx)
 		})
 	cmd.Long = `Have the workers of all processes, on all machines, finish the jobs that they have
@@ -182,7 +183,7 @@ ones are taken in and wait. Without a name it is the queue default.`
 		use, short, said = "continue [QUEUE…]", "let workers start the jobs of a paused queue again", "running"
 		long, example = "Let workers start the jobs of paused queues again. Without a name it is the queue\ndefault.", "belfry queue:continue notifications"
 	}
-	cmd := p.onQueue(use, short, cobra.ArbitraryArgs, func(ctx context.Context, q *queue.Queue, names []string) (string, any, error) {
+	cmd := p.onQueue(use, short, cobra.ArbitraryArgs, func(ctx context.Context, q control.Jobs, names []string) (string, any, error) {
 		if len(names) == 0 {
 			names = []string{belfry.DefaultQueue}
 		}

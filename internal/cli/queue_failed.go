@@ -31,12 +31,12 @@ With --json the error is whole and the payload is there, for seven days.`
 }
 
 func (c *queueFailed) run(cmd *cobra.Command, _ []string) error {
-	b, err := c.backend(cmd.Context())
+	b, err := c.side(cmd.Context())
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	list, err := b.Queue.Failed(cmd.Context(), c.queue, c.limit)
+	list, err := b.Jobs.Failed(cmd.Context(), c.queue, c.limit)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/broadcast"
+	"github.com/belfryhq/belfry/internal/control"
 	"github.com/belfryhq/belfry/internal/queue"
 )
 
@@ -54,7 +56,7 @@ func (c *queueMonitor) run(cmd *cobra.Command, args []string) error {
 			return &usageError{err}
 		}
 	}
-	b, err := c.backend(cmd.Context())
+	b, err := c.side(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -62,7 +64,7 @@ func (c *queueMonitor) run(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 {
 		return c.check(cmd.Context(), b, limits)
 	}
-	return c.watch(cmd, b.Queue)
+	return c.watch(cmd, b.Jobs)
 }
 
 // limit is how many jobs a queue may hold.
@@ -101,8 +103,8 @@ type held struct {
 	Paused  bool   `json:"paused"`
 }
 
-func (c *queueMonitor) check(ctx context.Context, b *backend, limits []limit) error {
-	sizes, err := b.Queue.Sizes(ctx)
+func (c *queueMonitor) check(ctx context.Context, b *side, limits []limit) error {
+	sizes, err := b.Jobs.Sizes(ctx)
 	if err != nil {
 		return err
 	}
@@ -144,14 +146,14 @@ func (c *queueMonitor) check(ctx context.Context, b *backend, limits []limit) er
 }
 
 // alert fires the event queue.busy, past the queues.
-func alert(ctx context.Context, b *backend, h held) error {
+func alert(ctx context.Context, b *side, h held) error {
 	data, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	_, err = b.Broadcast.Publish(ctx, belfry.Event{
+	_, err = b.Accept(ctx, broadcast.Request{Now: true, Event: belfry.Event{
 		Name: "queue.busy", Channels: []string{"private-admin"}, Data: data, Origin: "queue:monitor",
-	})
+	}})
 	return err
 }
 
@@ -161,7 +163,7 @@ type overview struct {
 	Workers []queue.WorkerInfo    `json:"workers"`
 }
 
-func look(ctx context.Context, q *queue.Queue) (o overview, err error) {
+func look(ctx context.Context, q control.Jobs) (o overview, err error) {
 	if o.Queues, err = q.Sizes(ctx); err != nil {
 		return o, err
 	}
@@ -171,7 +173,7 @@ func look(ctx context.Context, q *queue.Queue) (o overview, err error) {
 	return o, err
 }
 
-func (c *queueMonitor) watch(cmd *cobra.Command, q *queue.Queue) error {
+func (c *queueMonitor) watch(cmd *cobra.Command, q control.Jobs) error {
 	ctx := cmd.Context()
 	v := &view{Program: c.Program, every: time.Duration(c.every), count: c.count}
 	if !c.json {
@@ -238,7 +240,7 @@ func (c *queueMonitor) changes(o overview, at time.Time, before map[string]strin
 
 // drawQueues prints the whole view. A database that does not answer is shown
 // as such; it may come back.
-func drawQueues(ctx context.Context, w io.Writer, q *queue.Queue) error {
+func drawQueues(ctx context.Context, w io.Writer, q control.Jobs) error {
 	now := time.Now()
 	fmt.Fprintf(w, "belfry queue:monitor  %s\n\n", now.Format("15:04:05"))
 	o, err := look(ctx, q)

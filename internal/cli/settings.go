@@ -50,8 +50,8 @@ func (p *Program) folder() (string, error) {
 	return cfg.DataDir, nil
 }
 
-// dial reaches the server that runs on the data folder.
-func (p *Program) dial(ctx context.Context) (*control.Client, error) {
+// dialHere reaches the server that runs on the data folder.
+func (p *Program) dialHere(ctx context.Context) (*control.Client, error) {
 	dir, err := p.folder()
 	if err != nil {
 		return nil, err
@@ -62,15 +62,15 @@ func (p *Program) dial(ctx context.Context) (*control.Client, error) {
 // apps gives the list of apps: the running server's, else the database's, so
 // that an app can be made before the first start. done is called after use.
 func (p *Program) apps(ctx context.Context) (list control.Apps, running bool, done func(), err error) {
-	dir, err := p.folder()
-	if err != nil {
-		return nil, false, nil, err
-	}
-	c, err := control.Dial(ctx, dir)
+	c, err := p.dial(ctx)
 	if err == nil {
 		return c.Apps(), true, c.Close, nil
 	}
 	if !control.IsNotRunning(err) {
+		return nil, false, nil, err
+	}
+	dir, err := p.folder()
+	if err != nil {
 		return nil, false, nil, err
 	}
 	cfg, err := p.load(nil)

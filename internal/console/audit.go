@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/store"
 )
 
@@ -35,6 +36,13 @@ type deed struct {
 type person struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
+}
+
+// Record writes down what an administrator did elsewhere, or tried: the action,
+// what it was done to, and further details, none of them secret. failure is nil
+// when it was done. The end of ctx does not end it.
+func (c *Console) Record(ctx context.Context, caller gate.Caller, action, subject string, details map[string]any, failure error) {
+	c.write(ctx, action, &call{Caller: caller, subject: subject, details: details}, failure)
 }
 
 // write notes what somebody did, or tried. The request's end does not end it.

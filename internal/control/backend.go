@@ -6,6 +6,8 @@ import (
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/appstore"
+	"github.com/belfryhq/belfry/internal/broadcast"
+	"github.com/belfryhq/belfry/internal/doctor"
 	"github.com/belfryhq/belfry/internal/explain"
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/trace"
@@ -33,6 +35,11 @@ type Backend struct {
 	ExplainAuth func(ctx context.Context, q explain.AuthQuestion) (explain.AuthVerdict, error)
 	// Events gives what is remembered of events.
 	Events func(trace.Filter) []trace.Timeline
+	// Jobs are the queues. Accept takes an event as an application's, and Examine
+	// has the server examine itself.
+	Jobs    Jobs
+	Accept  func(ctx context.Context, r broadcast.Request) (broadcast.Accepted, error)
+	Examine func(ctx context.Context) []doctor.Check
 }
 
 // Hub is the part of the hub that commands use.
@@ -124,4 +131,7 @@ type Message struct {
 	// Missed is not zero in a message that tells nothing but that so many were
 	// left out here because the reader is too slow.
 	Missed int `json:"missed,omitempty"`
+	// End is not empty in the last message of a subscription from another machine
+	// that the server ended, and says why.
+	End string `json:"end,omitempty"`
 }

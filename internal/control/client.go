@@ -26,6 +26,7 @@ const dialWait = 5 * time.Second
 type Client struct {
 	http  *http.Client
 	token string
+	far   *far // nil on the server's machine
 }
 
 // Dial finds the server that runs on the data folder dir. When there is none
@@ -59,7 +60,8 @@ func Dial(ctx context.Context, dir string) (*Client, error) {
 	return nil, &notRunning{&belfry.Error{
 		Code:    belfry.CodeUnavailable,
 		Message: fmt.Sprintf("no server is running on the data folder %s", dir),
-		Hint:    "start one with: belfry serve; if one runs elsewhere, name its folder with --data-dir or BELFRY_DATA_DIR (reaching a server on another machine is not possible yet)",
+		Hint: "start one with: belfry serve; if one runs on this machine, name its folder with --data-dir or BELFRY_DATA_DIR; " +
+			"if one runs on another, set BELFRY_URL to its address and BELFRY_TOKEN to an API token of an administrator",
 	}}
 }
 
@@ -156,18 +158,27 @@ func (c *Client) Subscribe(ctx context.Context, app string, channels []string, r
 	if ready != nil {
 		ready()
 	}
-	lines := bufio.NewReader(resp.Body)
+	lines := bufio.NewScanner(c.far.alive(resp.Body))
+	lines.Buffer(nil, maxLine)
 	for {
-		line, err := lines.ReadBytes('\n')
-		if err != nil {
-			if ctx.Err() != nil {
+		if !lines.Scan() {
+			switch err := lines.Err(); {
+			case ctx.Err() != nil:
 				return ctx.Err()
+			case errors.Is(err, errSilent), errors.Is(err, bufio.ErrTooLong):
+				return fmt.Errorf("read event: %w", err)
 			}
 			return nil
 		}
+		if len(lines.Bytes()) == 0 {
+			continue // it only says that the stream lives
+		}
 		var m Message
-		if err := json.Unmarshal(line, &m); err != nil {
+		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
 			return fmt.Errorf("read event: %w", err)
+		}
+		if m.End != "" {
+			return belfry.Errorf(belfry.CodeForbidden, "the server ended this: %s", m.End)
 		}
 		if err := f(m); err != nil {
 			return err
@@ -203,16 +214,21 @@ func (c remoteApps) Rotate(ctx context.Context, id string, how appstore.Rotation
 	return created, c.call(ctx, http.MethodPost, "/v1/apps/rotate", url.Values{"id": {id}, "how": {string(how)}}, nil, created)
 }
 
+// maxLine bounds one message of a subscription: the largest event, escaped.
+const maxLine = 64 << 20
+
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, body []byte, answer any) error {
+	ctx, cancel := c.far.limit(ctx)
+	defer cancel()
 	resp, err := c.do(ctx, method, path, query, body)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+	if err := json.NewDecoder(c.far.bound(resp.Body)).Decode(answer); err != nil {
 		return fmt.Errorf("read the server's answer: %w", err)
 	}
-	io.Copy(io.Discard, resp.Body) // so that the connection serves again
+	io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody)) // so that the connection serves again
 	return nil
 }
 
@@ -220,12 +236,18 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 // cannot be reached.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, body []byte) (*http.Response, error) {
 	target := url.URL{Scheme: "http", Host: "belfry", Path: path, RawQuery: query.Encode()}
+	if c.far != nil {
+		target = c.far.target(path, query)
+	}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if c.far != nil {
+		return c.far.send(c.http, req)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -238,9 +260,15 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	var f failure
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxBody)).Decode(&f); err != nil || f.Error == "" {
+	f, ok := readFailure(resp)
+	if !ok {
 		return nil, belfry.Errorf(belfry.CodeInternal, "the server answered %s", resp.Status)
 	}
 	return nil, &belfry.Error{Code: f.Code, Message: f.Error, Hint: f.Hint}
+}
+
+// readFailure reads an answer that refuses or fails.
+func readFailure(resp *http.Response) (f failure, ok bool) {
+	err := json.NewDecoder(io.LimitReader(resp.Body, maxBody)).Decode(&f)
+	return f, err == nil && f.Error != ""
 }

@@ -62,14 +62,14 @@ func Handler(b Backend) http.Handler {
 	handle := func(pattern string, offered bool, f func(w http.ResponseWriter, r *http.Request) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if !offered {
-				writeError(w, belfry.Errorf(belfry.CodeUnavailable, "this server does not offer that"))
+				fail(w, r, belfry.Errorf(belfry.CodeUnavailable, "this server does not offer that"))
 				return
 			}
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			answer, err := f(w, r)
 			switch {
 			case err != nil:
-				writeError(w, err)
+				fail(w, r, err)
 			case answer != nil:
 				writeJSON(w, http.StatusOK, answer)
 			}
@@ -78,12 +78,7 @@ func Handler(b Backend) http.Handler {
 	if b.Status == nil {
 		b.Status = func() Status { return Status{} }
 	}
-	handle("GET /v1/status", true, func(http.ResponseWriter, *http.Request) (any, error) { return b.Status(), nil })
-	b.settings(handle)
-	b.hub(handle)
-	b.apps(handle)
-	b.queue(handle)
-	b.trace(handle)
+	b.all(handle)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, &belfry.Error{
 			Code:    belfry.CodeNotFound,
@@ -96,6 +91,18 @@ func Handler(b Backend) http.Handler {
 
 type register func(pattern string, offered bool, f func(w http.ResponseWriter, r *http.Request) (any, error))
 
+// all registers every request of the link.
+func (b Backend) all(handle register) {
+	handle("GET /v1/status", true, func(http.ResponseWriter, *http.Request) (any, error) { return b.Status(), nil })
+	b.settings(handle)
+	b.hub(handle)
+	b.apps(handle)
+	b.queue(handle)
+	b.trace(handle)
+	b.jobs(handle)
+	b.events(handle)
+}
+
 func (b Backend) settings(handle register) {
 	handle("GET /v1/config", b.Settings != nil, func(http.ResponseWriter, *http.Request) (any, error) {
 		return b.Settings.Effective(), nil
@@ -106,6 +113,7 @@ func (b Backend) settings(handle register) {
 	})
 	handle("POST /v1/config/reload", b.Settings != nil, func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		changes, err := b.Settings.Reload(r.Context())
+		about(r, "", "changes", len(changes))
 		return some(changes), err
 	})
 }
@@ -120,13 +128,22 @@ func (b Backend) apps(handle register) {
 		if err := readJSON(r, &n); err != nil {
 			return nil, err
 		}
-		return b.Apps.Add(r.Context(), n)
+		about(r, n.ID)
+		created, err := b.Apps.Add(r.Context(), n)
+		if err == nil {
+			about(r, created.ID, "name", created.Name)
+		}
+		return created, err
 	})
 	handle("DELETE /v1/apps", b.Apps != nil, func(_ http.ResponseWriter, r *http.Request) (any, error) {
-		return struct{}{}, b.Apps.Remove(r.Context(), r.FormValue("id"))
+		id := r.URL.Query().Get("id")
+		about(r, id)
+		return struct{}{}, b.Apps.Remove(r.Context(), id)
 	})
 	handle("POST /v1/apps/rotate", b.Apps != nil, func(_ http.ResponseWriter, r *http.Request) (any, error) {
-		return b.Apps.Rotate(r.Context(), r.URL.Query().Get("id"), appstore.Rotation(r.URL.Query().Get("how")))
+		id, how := r.URL.Query().Get("id"), r.URL.Query().Get("how")
+		about(r, id, "how", how)
+		return b.Apps.Rotate(r.Context(), id, appstore.Rotation(how))
 	})
 }
 
@@ -178,6 +195,16 @@ var statuses = map[belfry.Code]int{
 	belfry.CodeTooLarge:        http.StatusRequestEntityTooLarge,
 	belfry.CodeRateLimited:     http.StatusTooManyRequests,
 	belfry.CodeUnavailable:     http.StatusServiceUnavailable,
+}
+
+// fail answers a request with an error: in full on the link, as the door for
+// other machines says there.
+func fail(w http.ResponseWriter, r *http.Request, err error) {
+	if one := callOf(r); one != nil {
+		one.fail(w, r, err)
+		return
+	}
+	writeError(w, err)
 }
 
 func writeError(w http.ResponseWriter, err error) {

@@ -62,7 +62,8 @@ func (b *backlog) take() []item {
 }
 
 // subscribe streams the events of channels, one JSON object a line, until the
-// command goes or the server stops.
+// command goes or the server stops. A command on another machine also gets an
+// empty line now and then, and is told when it has lost its right.
 func (b Backend) subscribe(w http.ResponseWriter, r *http.Request) (any, error) {
 	app, err := b.app(r)
 	if err != nil {
@@ -75,6 +76,7 @@ func (b Backend) subscribe(w http.ResponseWriter, r *http.Request) (any, error) 
 			return nil, belfry.Errorf(belfry.CodeInvalid, "%q is not a channel's name: letters, digits and _-=@,.; make one, %d at most", name, naming.MaxChannelName())
 		}
 	}
+	about(r, app.ID, "channels", channels)
 	waiting := newBacklog()
 	stop := b.Hub.Tap(app.ID, channels, func(_ string, message []byte) { waiting.put(message) })
 	defer stop()
@@ -85,13 +87,22 @@ func (b Backend) subscribe(w http.ResponseWriter, r *http.Request) (any, error) 
 		return nil, nil
 	}
 	closing, _ := r.Context().Value(closingKey{}).(<-chan struct{})
+	far := callOf(r)
+	far.began()
 	lines := json.NewEncoder(w)
 	for {
 		select {
 		case <-waiting.wake:
+		case <-far.beat(): // on the link there is none
+			if _, err := w.Write([]byte("\n")); err != nil {
+				return nil, nil
+			}
 		case <-r.Context().Done():
 			return nil, nil
 		case <-closing:
+			if why := far.why(); why != "" && lines.Encode(Message{Time: time.Now(), End: why}) == nil {
+				_ = out.Flush() // a reader who has gone needs no reason
+			}
 			return nil, nil
 		}
 		for _, it := range waiting.take() {
