@@ -1,39 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { full, plain } from './helpers/apps.js'
-import { startBackend } from './helpers/backend.js'
-import { asUser, Client, fresh } from './helpers/client.js'
+import { Client, fresh } from './helpers/client.js'
+import { Hall } from './helpers/hall.js'
 import { sdk } from './helpers/sdk.js'
-import { Server } from './helpers/server.js'
 
-/** @type {Server} */
-let server
-/** @type {import('pusher')} */
-let publisher
-/** @type {Awaited<ReturnType<typeof startBackend>>} */
-let backend
-
-before(async () => {
-  server = await Server.start()
-  publisher = sdk(server, full)
-  backend = await startBackend(publisher)
-})
-after(async () => {
-  await backend?.close()
-  await server?.stop()
-})
-
-/** Opens a client that is authorized as somebody. */
-function open(
-  /** @type {import('node:test').TestContext} */ t,
-  /** @type {Record<string, string>} */ query = {},
-) {
-  return Client.open(t, server, full, asUser(backend.url, query))
-}
+const hall = Hall.forTests()
 
 describe('public channels', () => {
   test('WS-05 WS-06 WS-07 the connection is established with a valid socket id', async t => {
-    const client = open(t)
+    const client = hall.open(t)
     await client.state('connected')
     assert.match(client.socketId, /^(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,9})$/)
     // pusher-js keeps the frame to itself, but for what it took from it.
@@ -42,12 +18,12 @@ describe('public channels', () => {
   })
 
   test('CH-10 CH-11 a subscriber gets success and then what is published', async t => {
-    const client = open(t)
+    const client = hall.open(t)
     const room = fresh()
     const { channel, heard } = await client.subscribe(room)
     assert.equal(channel.subscribed, true)
     const data = { text: 'Zoë 東京 🚀', nested: { list: [1, 2.5, null, true] } }
-    await publisher.trigger(room, 'greeting', data)
+    await hall.publisher.trigger(room, 'greeting', data)
     const got = await heard.find(one => one.name === 'greeting', 'the event')
     assert.deepEqual(got.data, data)
     assert.equal(
@@ -57,7 +33,7 @@ describe('public channels', () => {
   })
 
   test('WS-14 TRAP-08 strings that look like JSON pass through as they were sent', async t => {
-    const client = open(t)
+    const client = hall.open(t)
     const room = fresh()
     await client.subscribe(room)
     for (const [event, data] of /** @type {const} */ ([
@@ -65,7 +41,7 @@ describe('public channels', () => {
       ['empty', ''],
       ['spaced', '{ "b" : 2,  "a":1 }'],
     ])) {
-      await publisher.trigger(room, event, data)
+      await hall.publisher.trigger(room, event, data)
       await client.event(room, event)
     }
     const by = (/** @type {string} */ event) =>
@@ -76,23 +52,23 @@ describe('public channels', () => {
   })
 
   test('GEN-01 the same channel name in another app is another channel', async t => {
-    const here = open(t)
-    const there = Client.open(t, server, plain)
+    const here = hall.open(t)
+    const there = Client.open(t, hall.server, plain)
     const room = fresh()
     await Promise.all([here.subscribe(room), there.subscribe(room)])
-    await publisher.trigger(room, 'only-here', {})
+    await hall.publisher.trigger(room, 'only-here', {})
     await here.event(room, 'only-here')
-    await sdk(server, plain).trigger(room, 'only-there', {})
+    await sdk(hall.server, plain).trigger(room, 'only-there', {})
     await there.event(room, 'only-there')
     assert.equal(there.count(room, 'only-here'), 0)
     assert.equal(here.count(room, 'only-there'), 0)
   })
 
   test('GEN-04 events published in sequence arrive in sequence', async t => {
-    const client = open(t)
+    const client = hall.open(t)
     const room = fresh()
     await client.subscribe(room)
-    for (let n = 0; n < 50; n++) await publisher.trigger(room, 'step', n)
+    for (let n = 0; n < 50; n++) await hall.publisher.trigger(room, 'step', n)
     await client.event(room, 'step', n => n === 49)
     const steps = client.frames.items.filter(one => one.event === 'step').map(one => one.data)
     assert.deepEqual(
@@ -102,22 +78,22 @@ describe('public channels', () => {
   })
 
   test('CH-20 TRAP-22 after unsubscribe nothing more is delivered', async t => {
-    const client = open(t)
+    const client = hall.open(t)
     const [left, kept] = [fresh(), fresh()]
     await client.subscribe(left)
     await client.subscribe(kept)
     client.pusher.unsubscribe(left)
     // The success of a later subscribe proves that the unsubscribe was handled.
     await client.subscribe(fresh())
-    await publisher.trigger([left, kept], 'news', {})
+    await hall.publisher.trigger([left, kept], 'news', {})
     await client.event(kept, 'news')
-    await publisher.trigger(kept, 'last', {})
+    await hall.publisher.trigger(kept, 'last', {})
     await client.event(kept, 'last')
     assert.equal(client.count(left, 'news'), 0)
   })
 
   test('GEN-05 TRAP-11 subscribe, unsubscribe, subscribe at once ends subscribed', async t => {
-    const client = open(t)
+    const client = hall.open(t)
     await client.state('connected')
     const room = fresh()
     await client.subscribe(room)
@@ -126,13 +102,13 @@ describe('public channels', () => {
     client.pusher.unsubscribe(room)
     client.pusher.subscribe(room)
     await client.subscribe(fresh())
-    await publisher.trigger(room, 'still-here', {})
+    await hall.publisher.trigger(room, 'still-here', {})
     await client.event(room, 'still-here')
     assert.equal(client.count(room, 'still-here'), 1)
   })
 
   test('CH-03 CH-14 an illegal name is refused as InvalidChannel and the connection stays', async t => {
-    const client = open(t)
+    const client = hall.open(t)
     const { heard } = client.listen('no:colons/or spaces')
     const refusal = await heard.find(one => one.name === 'pusher:subscription_error', 'a refusal')
     assert.equal(refusal.data.type, 'InvalidChannel')
@@ -141,7 +117,7 @@ describe('public channels', () => {
   })
 
   test('CH-01 CH-02 prefixes are anchored and case-sensitive', async t => {
-    const client = open(t)
+    const client = hall.open(t)
     const rest = fresh()
     for (const name of [
       `my-cache-${rest}`,
@@ -155,7 +131,7 @@ describe('public channels', () => {
   })
 
   test('CH-50 CH-52 every subscriber is told the count, the newcomer after its success', async t => {
-    const [first, second] = [open(t), open(t)]
+    const [first, second] = [hall.open(t), hall.open(t)]
     const room = fresh()
     const one = await first.subscribe(room)
     await one.heard.find(
@@ -189,10 +165,10 @@ describe('public channels', () => {
   })
 
   test('CH-50 an app that has not opted in sends no counts', async t => {
-    const client = Client.open(t, server, plain)
+    const client = Client.open(t, hall.server, plain)
     const room = fresh()
     await client.subscribe(room)
-    await sdk(server, plain).trigger(room, 'after', {})
+    await sdk(hall.server, plain).trigger(room, 'after', {})
     await client.event(room, 'after')
     assert.equal(client.count(room, 'pusher_internal:subscription_count'), 0)
   })
@@ -200,18 +176,18 @@ describe('public channels', () => {
 
 describe('private channels', () => {
   test('AUTH-01 AUTH-10 AUTH-12 a signed subscription succeeds', async t => {
-    const client = open(t)
+    const client = hall.open(t)
     const room = fresh('private-')
     const { heard } = await client.subscribe(room)
-    await publisher.trigger(room, 'secretly', { n: 1 })
+    await hall.publisher.trigger(room, 'secretly', { n: 1 })
     await heard.find(one => one.name === 'secretly', 'the event')
-    const request = backend.requests.find(one => one.form.channel_name === room)
+    const request = hall.backend.requests.find(one => one.form.channel_name === room)
     assert.equal(request?.form.socket_id, client.socketId)
     assert.equal(request?.headers['content-type'], 'application/x-www-form-urlencoded')
   })
 
   test('CH-13 AUTH-06 a signature that does not hold is refused on the channel and with an error', async t => {
-    const client = open(t, { wrong: '1' })
+    const client = hall.open(t, { wrong: '1' })
     const room = fresh('private-')
     const { channel, heard } = client.listen(room)
     const refusal = await heard.find(one => one.name === 'pusher:subscription_error', 'a refusal')
@@ -225,13 +201,13 @@ describe('private channels', () => {
     assert.equal(channel.subscribed, false)
     const order = client.frames.items.map(frame => frame.event)
     assert.ok(order.indexOf('pusher:subscription_error') < order.indexOf('pusher:error'))
-    await publisher.trigger(room, 'unseen', {})
+    await hall.publisher.trigger(room, 'unseen', {})
     await client.subscribe(fresh())
     assert.equal(client.count(room, 'unseen'), 0)
   })
 
   test('AUTH-12 a refusal by the application itself never reaches the server', async t => {
-    const client = open(t, { status: '403' })
+    const client = hall.open(t, { status: '403' })
     const { heard } = client.listen(fresh('private-'))
     const refusal = await heard.find(one => one.name === 'pusher:subscription_error', 'a refusal')
     assert.equal(refusal.data.type, 'AuthError')
@@ -240,10 +216,10 @@ describe('private channels', () => {
   })
 
   test('AUTH-07 AUTH-08 encrypted channels decrypt what the SDK encrypted', async t => {
-    const client = open(t)
+    const client = hall.open(t)
     const room = fresh('private-encrypted-')
     const { heard } = await client.subscribe(room)
-    await publisher.trigger(room, 'sealed', { n: 42, text: 'geheim' })
+    await hall.publisher.trigger(room, 'sealed', { n: 42, text: 'geheim' })
     const got = await heard.find(one => one.name === 'sealed', 'the decrypted event')
     assert.deepEqual(got.data, { n: 42, text: 'geheim' })
     const frame = await client.event(room, 'sealed')
@@ -255,14 +231,14 @@ describe('cache channels', () => {
   for (const prefix of ['cache-', 'private-cache-', 'presence-cache-']) {
     test(`CH-40 CH-41 ${prefix} an empty cache is a miss, a filled one is replayed`, async t => {
       const room = fresh(prefix)
-      const early = open(t, { user: 'early' })
+      const early = hall.open(t, { user: 'early' })
       await early.subscribe(room)
       await early.event(room, 'pusher:cache_miss')
-      await publisher.trigger(room, 'price', { n: 1 })
-      await publisher.trigger(room, 'price', { n: 2 })
+      await hall.publisher.trigger(room, 'price', { n: 1 })
+      await hall.publisher.trigger(room, 'price', { n: 2 })
       await early.event(room, 'price', data => data.n === 2)
 
-      const late = open(t, { user: 'late' })
+      const late = hall.open(t, { user: 'late' })
       await late.subscribe(room)
       const cached = await late.event(room, 'price')
       assert.deepEqual(cached.data, { n: 2 })
@@ -277,8 +253,8 @@ describe('cache channels', () => {
 
   test('CH-44 an encrypted cache replays the ciphertext, which decrypts', async t => {
     const room = fresh('private-encrypted-cache-')
-    await publisher.trigger(room, 'price', { n: 7 })
-    const client = open(t)
+    await hall.publisher.trigger(room, 'price', { n: 7 })
+    const client = hall.open(t)
     const { heard } = await client.subscribe(room)
     const got = await heard.find(one => one.name === 'price', 'the cached event')
     assert.deepEqual(got.data, { n: 7 })
@@ -286,22 +262,22 @@ describe('cache channels', () => {
 
   test('CH-04 CH-40 the cache outlives the last subscriber', async t => {
     const room = fresh('cache-')
-    const first = open(t)
+    const first = hall.open(t)
     await first.subscribe(room)
-    await publisher.trigger(room, 'kept', 'yes')
+    await hall.publisher.trigger(room, 'kept', 'yes')
     await first.event(room, 'kept')
     first.pusher.disconnect()
-    const second = open(t)
+    const second = hall.open(t)
     await second.subscribe(room)
     await second.event(room, 'kept')
   })
 
   test('CH-43 an event that excludes a socket is cached all the same', async t => {
     const room = fresh('cache-')
-    const sender = open(t)
+    const sender = hall.open(t)
     await sender.subscribe(room)
-    await publisher.trigger(room, 'mine', {}, { socket_id: sender.socketId })
-    const other = open(t)
+    await hall.publisher.trigger(room, 'mine', {}, { socket_id: sender.socketId })
+    const other = hall.open(t)
     await other.subscribe(room)
     await other.event(room, 'mine')
     assert.equal(sender.count(room, 'mine'), 0)
@@ -309,12 +285,12 @@ describe('cache channels', () => {
 
   test('CH-40 client events never enter the cache', async t => {
     const room = fresh('private-cache-')
-    const [one, two] = [open(t), open(t)]
+    const [one, two] = [hall.open(t), hall.open(t)]
     const { channel } = await one.subscribe(room)
     await two.subscribe(room)
     channel.trigger('client-hello', {})
     await two.event(room, 'client-hello')
-    const late = open(t)
+    const late = hall.open(t)
     await late.subscribe(room)
     await late.event(room, 'pusher:cache_miss')
     assert.equal(late.count(room, 'client-hello'), 0)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { noViolations } from './helpers/axe.js'
 import { Board, figure, sample } from './helpers/board.js'
-import { launchBrowser, screenshots } from './helpers/browser.js'
+import { launchBrowser, openPage, screenshots } from './helpers/browser.js'
 import { addPerson, signIn } from './helpers/people.js'
 import { Server } from './helpers/server.js'
 
@@ -37,13 +37,11 @@ after(async () => {
  *   import('playwright-core').BrowserContextOptions} [options]
  */
 async function open(t, board, { socket = true, path = '/dashboard', ...options } = {}) {
-  const context = await browser.newContext({ ...options, storageState: session })
-  t.after(() => context.close())
-  const page = await context.newPage()
-  /** @type {string[]} */
-  const faults = []
-  page.on('pageerror', fault => faults.push(String(fault)))
-  t.after(() => assert.deepEqual(faults, []))
+  const page = await openPage(t, browser, {
+    reducedMotion: 'no-preference',
+    ...options,
+    storageState: session,
+  })
   await board.attach(page)
   if (!socket) await page.routeWebSocket(/.*/, route => route.close())
   await page.goto(server.url + path)

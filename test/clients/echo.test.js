@@ -1,30 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import Echo from 'laravel-echo'
 import Pusher from 'pusher-js'
 import { full } from './helpers/apps.js'
-import { startBackend } from './helpers/backend.js'
 import { fresh } from './helpers/client.js'
-import { sdk } from './helpers/sdk.js'
-import { Server } from './helpers/server.js'
+import { Hall } from './helpers/hall.js'
 import { Tape } from './helpers/tape.js'
 
-/** @type {Server} */
-let server
-/** @type {import('pusher')} */
-let publisher
-/** @type {Awaited<ReturnType<typeof startBackend>>} */
-let backend
-
-before(async () => {
-  server = await Server.start()
-  publisher = sdk(server, full)
-  backend = await startBackend(publisher)
-})
-after(async () => {
-  await backend?.close()
-  await server?.stop()
-})
+const hall = Hall.forTests()
 
 /**
  * Opens an Echo as a Laravel front end configures it.
@@ -41,12 +24,12 @@ function open(t, query = {}, broadcaster = 'pusher') {
       broadcaster,
       key: full.key,
       ...(broadcaster === 'pusher' ? { cluster: 'mt1' } : {}),
-      wsHost: server.host,
-      wsPort: server.port,
-      wssPort: server.port,
+      wsHost: hall.server.host,
+      wsPort: hall.server.port,
+      wssPort: hall.server.port,
       forceTLS: false,
       enabledTransports: ['ws', 'wss'],
-      authEndpoint: `${backend.url}/broadcasting/auth?${search}`,
+      authEndpoint: `${hall.backend.url}/broadcasting/auth?${search}`,
       bearerToken: 'token-of-the-user',
     }),
   )
@@ -77,9 +60,9 @@ for (const broadcaster of /** @type {const} */ (['pusher', 'reverb'])) {
       .listen('.order.shipped', (/** @type {any} */ data) => heard.push(['name', data]))
       .listen('Orders.Paid', (/** @type {any} */ data) => heard.push(['nested', data]))
     await subscribed(channel)
-    await publisher.trigger(room, 'App\\Events\\OrderShipped', { id: 1 })
-    await publisher.trigger(room, 'order.shipped', { id: 2 })
-    await publisher.trigger(room, 'App\\Events\\Orders\\Paid', { id: 3 })
+    await hall.publisher.trigger(room, 'App\\Events\\OrderShipped', { id: 1 })
+    await hall.publisher.trigger(room, 'order.shipped', { id: 2 })
+    await hall.publisher.trigger(room, 'App\\Events\\Orders\\Paid', { id: 3 })
     await heard.find(([kind]) => kind === 'nested', 'the last event')
     assert.deepEqual(heard.items, [
       ['class', { id: 1 }],
@@ -97,7 +80,7 @@ test('ECHO-02 listenToAll hears the events and none of the protocol', async t =>
   // @ts-expect-error only the Pusher channel has it
   channel.listenToAll((name, data) => heard.push([name, data]))
   await subscribed(channel)
-  await publisher.trigger(room, 'App\\Events\\Any', { id: 1 })
+  await hall.publisher.trigger(room, 'App\\Events\\Any', { id: 1 })
   await heard.find(() => true, 'the event')
   assert.deepEqual(heard.items, [['Any', { id: 1 }]])
 })
@@ -114,10 +97,10 @@ test('ECHO-03 ECHO-08 private, encrypted and presence channels get their prefixe
     const channel = join()
     channel.listen('.news', (/** @type {any} */ data) => heard.push([prefix, data.n]))
     await subscribed(channel)
-    await publisher.trigger(prefix + room, 'news', { n: prefix.length })
+    await hall.publisher.trigger(prefix + room, 'news', { n: prefix.length })
     await heard.find(([from]) => from === prefix, `the event on ${prefix}`)
   }
-  const asked = backend.requests.filter(one => one.form.channel_name?.endsWith(room))
+  const asked = hall.backend.requests.filter(one => one.form.channel_name?.endsWith(room))
   assert.deepEqual(
     asked.map(one => [one.path, one.form.channel_name, one.headers.authorization]),
     ['private-', 'private-encrypted-', 'presence-'].map(prefix => [
@@ -127,7 +110,7 @@ test('ECHO-03 ECHO-08 private, encrypted and presence channels get their prefixe
     ]),
   )
   const occupied = async () => {
-    const response = await publisher.get({ path: '/channels' })
+    const response = await hall.publisher.get({ path: '/channels' })
     const { channels } = /** @type {any} */ (await response.json())
     return Object.keys(channels).filter(name => name.endsWith(room)).length
   }
@@ -193,7 +176,7 @@ test('ECHO-06 notifications arrive on the user’s model channel', async t => {
   const channel = echo.private('App.Models.User.7')
   channel.notification((/** @type {any} */ data) => heard.push(data))
   await subscribed(channel)
-  await publisher.trigger(
+  await hall.publisher.trigger(
     'private-App.Models.User.7',
     'Illuminate\\Notifications\\Events\\BroadcastNotificationCreated',
     { id: 'n-1', type: 'App\\Notifications\\InvoicePaid', amount: 12 },
@@ -210,9 +193,9 @@ test('ECHO-07 HTTP-25 toOthers leaves out the sender by its socket id', async t 
   from.listen('.changed', (/** @type {any} */ data) => heard.push(['sender', data.n]))
   to.listen('.changed', (/** @type {any} */ data) => heard.push(['other', data.n]))
   await Promise.all([subscribed(from), subscribed(to)])
-  await publisher.trigger(room, 'changed', { n: 1 }, { socket_id: sender.socketId() })
+  await hall.publisher.trigger(room, 'changed', { n: 1 }, { socket_id: sender.socketId() })
   await heard.find(([who, n]) => who === 'other' && n === 1, 'the first event')
-  await publisher.trigger(room, 'changed', { n: 2 })
+  await hall.publisher.trigger(room, 'changed', { n: 2 })
   await heard.find(([who, n]) => who === 'sender' && n === 2, 'the second event')
   await heard.find(([who, n]) => who === 'other' && n === 2, 'the second event')
   assert.ok(!heard.items.some(([who, n]) => who === 'sender' && n === 1))

@@ -1,43 +1,21 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { full, tiny } from './helpers/apps.js'
+import { test } from 'node:test'
+import { tiny } from './helpers/apps.js'
 import { startBackend } from './helpers/backend.js'
 import { asUser, Client, fresh } from './helpers/client.js'
+import { Hall } from './helpers/hall.js'
 import { sdk } from './helpers/sdk.js'
-import { Server } from './helpers/server.js'
 
-/** @type {Server} */
-let server
-/** @type {import('pusher')} */
-let publisher
-/** @type {Awaited<ReturnType<typeof startBackend>>} */
-let backend
-
-before(async () => {
-  server = await Server.start()
-  publisher = sdk(server, full)
-  backend = await startBackend(publisher)
-})
-after(async () => {
-  await backend?.close()
-  await server?.stop()
-})
-
-function open(
-  /** @type {import('node:test').TestContext} */ t,
-  /** @type {Record<string, string>} */ query,
-) {
-  return Client.open(t, server, full, asUser(backend.url, query))
-}
+const hall = Hall.forTests()
 
 /** What the test backend signs in as the info of a member. */
 const info = (/** @type {string} */ name) => ({ name, team: { id: 7, tags: ['a', 'b'] } })
 
 test('CH-12 presence success lists ids, hash and count', async t => {
   const room = fresh('presence-')
-  const ada = open(t, { user: 'ada', name: 'Ada' })
+  const ada = hall.open(t, { user: 'ada', name: 'Ada' })
   await ada.subscribe(room)
-  const bob = open(t, { user: '0' })
+  const bob = hall.open(t, { user: '0' })
   const { channel } = await bob.subscribe(room)
   const success = await bob.event(room, 'pusher_internal:subscription_succeeded')
   assert.deepEqual([...success.data.presence.ids].sort(), ['0', 'ada'])
@@ -48,7 +26,7 @@ test('CH-12 presence success lists ids, hash and count', async t => {
 
 test('CH-38 members.me is the member that the application signed', async t => {
   const room = fresh('presence-')
-  const ada = open(t, { user: 'ada', name: 'Ada' })
+  const ada = hall.open(t, { user: 'ada', name: 'Ada' })
   const { channel } = await ada.subscribe(room)
   assert.equal(channel.members.me.id, 'ada')
   assert.deepEqual(channel.members.me.info, info('Ada'))
@@ -57,9 +35,9 @@ test('CH-38 members.me is the member that the application signed', async t => {
 
 test('CH-33 CH-34 others are told of a first arrival and a last departure', async t => {
   const room = fresh('presence-')
-  const ada = open(t, { user: 'ada', name: 'Ada' })
+  const ada = hall.open(t, { user: 'ada', name: 'Ada' })
   const { channel, heard } = await ada.subscribe(room)
-  const bob = open(t, { user: 'bob', name: 'Bob' })
+  const bob = hall.open(t, { user: 'bob', name: 'Bob' })
   await bob.subscribe(room)
   const added = await ada.event(room, 'pusher_internal:member_added')
   assert.deepEqual(added.data, { user_id: 'bob', user_info: info('Bob') })
@@ -74,23 +52,23 @@ test('CH-33 CH-34 others are told of a first arrival and a last departure', asyn
 
 test('CH-33 user_info is left out when the application gave none', async t => {
   const room = fresh('presence-')
-  const ada = open(t, { user: 'ada' })
+  const ada = hall.open(t, { user: 'ada' })
   await ada.subscribe(room)
-  await open(t, { user: 'bob' }).subscribe(room)
+  await hall.open(t, { user: 'bob' }).subscribe(room)
   const added = await ada.event(room, 'pusher_internal:member_added')
   assert.deepEqual(added.data, { user_id: 'bob' })
 })
 
 test('CH-35 a second connection of a member is not announced, nor the first to leave', async t => {
   const room = fresh('presence-')
-  const ada = open(t, { user: 'ada' })
+  const ada = hall.open(t, { user: 'ada' })
   await ada.subscribe(room)
-  const [bob1, bob2] = [open(t, { user: 'bob' }), open(t, { user: 'bob' })]
+  const [bob1, bob2] = [hall.open(t, { user: 'bob' }), hall.open(t, { user: 'bob' })]
   await bob1.subscribe(room)
   const { channel } = await bob2.subscribe(room)
   assert.equal(channel.members.count, 2)
   bob1.pusher.disconnect()
-  await open(t, { user: 'cleo' }).subscribe(room)
+  await hall.open(t, { user: 'cleo' }).subscribe(room)
   await ada.event(room, 'pusher_internal:member_added', data => data.user_id === 'cleo')
   assert.equal(ada.count(room, 'pusher_internal:member_added'), 2)
   assert.equal(ada.count(room, 'pusher_internal:member_removed'), 0)
@@ -100,9 +78,9 @@ test('CH-35 a second connection of a member is not announced, nor the first to l
 
 test('CH-20 CH-34 leaving by unsubscribe removes the member', async t => {
   const room = fresh('presence-')
-  const ada = open(t, { user: 'ada' })
+  const ada = hall.open(t, { user: 'ada' })
   await ada.subscribe(room)
-  const bob = open(t, { user: 'bob' })
+  const bob = hall.open(t, { user: 'bob' })
   await bob.subscribe(room)
   bob.pusher.unsubscribe(room)
   await ada.event(room, 'pusher_internal:member_removed', data => data.user_id === 'bob')
@@ -110,7 +88,7 @@ test('CH-20 CH-34 leaving by unsubscribe removes the member', async t => {
 
 test('CH-13 a presence channel refuses a signature that was made without its data', async t => {
   const room = fresh('presence-')
-  const client = open(t, { user: 'ada', wrong: '1' })
+  const client = hall.open(t, { user: 'ada', wrong: '1' })
   const { heard } = client.listen(room)
   const refusal = await heard.find(one => one.name === 'pusher:subscription_error', 'a refusal')
   assert.equal(refusal.data.status, 401)
@@ -118,7 +96,7 @@ test('CH-13 a presence channel refuses a signature that was made without its dat
 
 test('CH-32 AUTH-03 TRAP-16 a signed-in user joins without channel data', async t => {
   const room = fresh('presence-')
-  const ada = open(t, { user: 'ada', name: 'Ada', bare: '1' })
+  const ada = hall.open(t, { user: 'ada', name: 'Ada', bare: '1' })
   ada.pusher.signin()
   const { channel } = await ada.subscribe(room)
   assert.equal(channel.members.me.id, 'ada')
@@ -126,19 +104,19 @@ test('CH-32 AUTH-03 TRAP-16 a signed-in user joins without channel data', async 
 })
 
 test('CH-36 a full channel refuses new members but admits another connection of one', async t => {
-  const small = await startBackend(sdk(server, tiny))
+  const small = await startBackend(sdk(hall.server, tiny))
   t.after(() => small.close())
   const room = fresh('presence-')
-  const ada = Client.open(t, server, tiny, asUser(small.url, { user: 'ada' }))
+  const ada = Client.open(t, hall.server, tiny, asUser(small.url, { user: 'ada' }))
   await ada.subscribe(room)
-  const other = Client.open(t, server, tiny, asUser(small.url, { user: 'bob' }))
+  const other = Client.open(t, hall.server, tiny, asUser(small.url, { user: 'bob' }))
   const { heard } = other.listen(room)
   const refusal = await heard.find(one => one.name === 'pusher:subscription_error', 'a refusal')
   assert.equal(refusal.data.type, 'LimitReached')
   assert.equal(refusal.data.status, 403)
   other.pusher.disconnect()
   await other.state('disconnected')
-  const again = Client.open(t, server, tiny, asUser(small.url, { user: 'ada' }))
+  const again = Client.open(t, hall.server, tiny, asUser(small.url, { user: 'ada' }))
   const { channel } = await again.subscribe(room)
   assert.equal(channel.members.count, 1)
 })

@@ -1,27 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { disabled, full, plain, tiny } from './helpers/apps.js'
-import { startBackend } from './helpers/backend.js'
-import { asUser, Client, fresh } from './helpers/client.js'
+import { fresh } from './helpers/client.js'
+import { Hall } from './helpers/hall.js'
 import { sdk } from './helpers/sdk.js'
-import { Server } from './helpers/server.js'
 
-/** @type {Server} */
-let server
-/** @type {import('pusher')} */
-let publisher
-/** @type {Awaited<ReturnType<typeof startBackend>>} */
-let backend
-
-before(async () => {
-  server = await Server.start()
-  publisher = sdk(server, full)
-  backend = await startBackend(publisher)
-})
-after(async () => {
-  await backend?.close()
-  await server?.stop()
-})
+const hall = Hall.forTests()
 
 /** Reads a successful answer. */
 async function answer(/** @type {Promise<import('node-fetch').Response>} */ request) {
@@ -46,16 +30,19 @@ async function refused(
 }
 
 function open(/** @type {import('node:test').TestContext} */ t, user = 'ada') {
-  return Client.open(t, server, full, asUser(backend.url, { user, name: user }))
+  return hall.open(t, { user, name: user })
 }
 
 test('HTTP-11 HTTP-20 HTTP-21 trigger on one and on many channels answers {} and delivers once each', async t => {
   const client = open(t)
   const rooms = [fresh(), fresh('private-'), fresh('presence-')]
   for (const room of rooms) await client.subscribe(room)
-  assert.deepEqual(await answer(publisher.trigger(/** @type {string} */ (rooms[0]), 'one', {})), {})
-  assert.deepEqual(await answer(publisher.trigger([...rooms, ...rooms], 'many', { n: 1 })), {})
-  await publisher.trigger(rooms, 'last', {})
+  assert.deepEqual(
+    await answer(hall.publisher.trigger(/** @type {string} */ (rooms[0]), 'one', {})),
+    {},
+  )
+  assert.deepEqual(await answer(hall.publisher.trigger([...rooms, ...rooms], 'many', { n: 1 })), {})
+  await hall.publisher.trigger(rooms, 'last', {})
   for (const room of rooms) {
     await client.event(room, 'last')
     assert.equal(client.count(room, 'many'), 1)
@@ -68,7 +55,12 @@ test('HTTP-26 trigger with info tells the state of each channel', async t => {
   await client.subscribe(room)
   await client.subscribe(people)
   const body = await answer(
-    publisher.trigger([room, people, empty], 'e', {}, { info: 'user_count,subscription_count' }),
+    hall.publisher.trigger(
+      [room, people, empty],
+      'e',
+      {},
+      { info: 'user_count,subscription_count' },
+    ),
   )
   assert.deepEqual(body, {
     channels: {
@@ -86,7 +78,7 @@ test('HTTP-30 HTTP-31 HTTP-33 a batch is delivered in order, infos stand at thei
   await client.subscribe(people)
   assert.deepEqual(
     await answer(
-      publisher.triggerBatch([
+      hall.publisher.triggerBatch([
         { channel: room, name: 'b', data: 1 },
         { channel: people, name: 'b', data: 2 },
       ]),
@@ -94,7 +86,7 @@ test('HTTP-30 HTTP-31 HTTP-33 a batch is delivered in order, infos stand at thei
     {},
   )
   const body = await answer(
-    publisher.triggerBatch([
+    hall.publisher.triggerBatch([
       { channel: room, name: 'b', data: { n: 3 } },
       { channel: people, name: 'b', data: { n: 4 }, info: 'user_count' },
       { channel: room, name: 'b', data: { n: 5 } },
@@ -114,13 +106,13 @@ test('HTTP-31 HTTP-32 a batch with too many or too large events publishes nothin
   const room = fresh()
   await client.subscribe(room)
   const many = Array.from({ length: 11 }, () => ({ channel: room, name: 'never', data: 1 }))
-  await refused(publisher.triggerBatch(many), 400, /Batch too large/)
+  await refused(hall.publisher.triggerBatch(many), 400, /Batch too large/)
   const large = [
     { channel: room, name: 'never', data: 1 },
     { channel: room, name: 'never', data: 'x'.repeat(10_241) },
   ]
-  await refused(publisher.triggerBatch(large), 413, /content of this event/)
-  await publisher.trigger(room, 'last', {})
+  await refused(hall.publisher.triggerBatch(large), 413, /content of this event/)
+  await hall.publisher.trigger(room, 'last', {})
   await client.event(room, 'last')
   assert.equal(client.count(room, 'never'), 0)
 })
@@ -134,21 +126,21 @@ test('HTTP-40 HTTP-41 channels lists the occupied ones by prefix, without those 
   await client.event('#server-to-user-ada', 'pusher_internal:subscription_succeeded')
   assert.deepEqual(
     await answer(
-      publisher.get({
+      hall.publisher.get({
         path: '/channels',
         params: { filter_by_prefix: 'presence-list-', info: 'user_count' },
       }),
     ),
     { channels: { [room]: { user_count: 1 } } },
   )
-  const { channels } = await answer(publisher.get({ path: '/channels' }))
+  const { channels } = await answer(hall.publisher.get({ path: '/channels' }))
   assert.deepEqual(channels[room], {})
   assert.ok(!Object.keys(channels).some(name => name.startsWith('#')))
 })
 
 test('HTTP-42 user_count without a presence prefix is refused', async () => {
   await refused(
-    publisher.get({ path: '/channels', params: { info: 'user_count' } }),
+    hall.publisher.get({ path: '/channels', params: { info: 'user_count' } }),
     400,
     /user_count/,
   )
@@ -159,7 +151,7 @@ test('HTTP-45 HTTP-46 HTTP-47 one channel tells what was asked for', async t => 
   const [room, people, cache] = [fresh(), fresh('presence-'), fresh('cache-')]
   for (const client of [one, two]) for (const it of [room, people]) await client.subscribe(it)
   const state = (/** @type {string} */ name, /** @type {string} */ info = '') =>
-    answer(publisher.get({ path: `/channels/${name}`, params: info ? { info } : {} }))
+    answer(hall.publisher.get({ path: `/channels/${name}`, params: info ? { info } : {} }))
   assert.deepEqual(await state(room), { occupied: true })
   assert.deepEqual(await state(room, 'subscription_count'), {
     occupied: true,
@@ -172,7 +164,7 @@ test('HTTP-45 HTTP-46 HTTP-47 one channel tells what was asked for', async t => 
   })
   assert.deepEqual(await state(fresh()), { occupied: false })
   assert.deepEqual(await state(cache, 'cache'), { occupied: false, cache: null })
-  await publisher.trigger(cache, 'kept', { n: 1 })
+  await hall.publisher.trigger(cache, 'kept', { n: 1 })
   const filled = await state(cache, 'cache')
   assert.equal(filled.cache.data, '{"n":1}')
   assert.ok(filled.cache.ttl > 1700 && filled.cache.ttl <= 1800, `ttl ${filled.cache.ttl}`)
@@ -180,23 +172,26 @@ test('HTTP-45 HTTP-46 HTTP-47 one channel tells what was asked for', async t => 
 
 test('HTTP-46 an attribute that does not apply and an illegal name are refused', async () => {
   await refused(
-    publisher.get({ path: `/channels/${fresh()}`, params: { info: 'user_count' } }),
+    hall.publisher.get({ path: `/channels/${fresh()}`, params: { info: 'user_count' } }),
     400,
     /user_count/,
   )
-  await refused(publisher.get({ path: '/channels/no:colons' }), 400, /no:colons/)
+  await refused(hall.publisher.get({ path: '/channels/no:colons' }), 400, /no:colons/)
 })
 
 test('HTTP-50 HTTP-51 users of a presence channel, ids as strings', async t => {
   const room = fresh('presence-')
   await open(t, '7').subscribe(room)
   await open(t, 'bob').subscribe(room)
-  const { users } = await answer(publisher.get({ path: `/channels/${room}/users` }))
+  const { users } = await answer(hall.publisher.get({ path: `/channels/${room}/users` }))
   assert.deepEqual(users.map((/** @type {{id: string}} */ user) => user.id).sort(), ['7', 'bob'])
-  assert.deepEqual(await answer(publisher.get({ path: `/channels/${fresh('presence-')}/users` })), {
-    users: [],
-  })
-  await refused(publisher.get({ path: `/channels/${fresh()}/users` }), 400, /presence/)
+  assert.deepEqual(
+    await answer(hall.publisher.get({ path: `/channels/${fresh('presence-')}/users` })),
+    {
+      users: [],
+    },
+  )
+  await refused(hall.publisher.get({ path: `/channels/${fresh()}/users` }), 400, /presence/)
 })
 
 test('CH-22 a connection that said goodbye is no longer counted', async t => {
@@ -208,20 +203,20 @@ test('CH-22 a connection that said goodbye is no longer counted', async t => {
   client.pusher.disconnect()
   await watcher.event(room, 'pusher_internal:member_removed')
   const body = await answer(
-    publisher.get({ path: `/channels/${room}`, params: { info: 'user_count' } }),
+    hall.publisher.get({ path: `/channels/${room}`, params: { info: 'user_count' } }),
   )
   assert.equal(body.user_count, 1)
 })
 
 test('HTTP-60 HTTP-61 terminate answers {}', async () => {
-  assert.deepEqual(await answer(publisher.terminateUserConnections('nobody')), {})
+  assert.deepEqual(await answer(hall.publisher.terminateUserConnections('nobody')), {})
 })
 
 test('HTTP-24 events to a user go to its own channel', async t => {
   const client = open(t, 'u-1')
   client.pusher.signin()
   await client.event('#server-to-user-u-1', 'pusher_internal:subscription_succeeded')
-  assert.deepEqual(await answer(publisher.sendToUser('u-1', 'hi', { n: 1 })), {})
+  assert.deepEqual(await answer(hall.publisher.sendToUser('u-1', 'hi', { n: 1 })), {})
   await client.event('#server-to-user-u-1', 'hi')
 })
 
@@ -229,15 +224,15 @@ test('HTTP-22 HTTP-80 LIMIT-03 data of 10 KB passes, one byte more is 413', asyn
   const client = open(t)
   const room = fresh()
   await client.subscribe(room)
-  await publisher.trigger(room, 'big', 'x'.repeat(10_240))
+  await hall.publisher.trigger(room, 'big', 'x'.repeat(10_240))
   assert.equal((await client.event(room, 'big')).data.length, 10_240)
   await refused(
-    publisher.trigger(room, 'big', 'x'.repeat(10_241)),
+    hall.publisher.trigger(room, 'big', 'x'.repeat(10_241)),
     413,
     /10.?24[01]|content of this event/,
   )
   await refused(
-    sdk(server, tiny).trigger(room, 'big', 'x'.repeat(101)),
+    sdk(hall.server, tiny).trigger(room, 'big', 'x'.repeat(101)),
     413,
     /100|content of this event/,
   )
@@ -245,23 +240,23 @@ test('HTTP-22 HTTP-80 LIMIT-03 data of 10 KB passes, one byte more is 413', asyn
 
 test('HTTP-23 HTTP-80 reserved event names are refused', async () => {
   for (const name of ['pusher:fake', 'pusher_internal:fake']) {
-    await refused(publisher.trigger(fresh(), name, {}), 400, /pusher/)
+    await refused(hall.publisher.trigger(fresh(), name, {}), 400, /pusher/)
   }
 })
 
 test('HTTP-09 HTTP-80 a wrong secret, a foreign key and an unknown app are told apart', async () => {
   await refused(
-    sdk(server, { ...full, secret: 'wrong' }).trigger(fresh(), 'e', {}),
+    sdk(hall.server, { ...full, secret: 'wrong' }).trigger(fresh(), 'e', {}),
     401,
     /signature/i,
   )
   await refused(
-    sdk(server, { ...full, key: plain.key, secret: plain.secret }).trigger(fresh(), 'e', {}),
+    sdk(hall.server, { ...full, key: plain.key, secret: plain.secret }).trigger(fresh(), 'e', {}),
     401,
     /key/i,
   )
-  await refused(sdk(server, { ...full, id: '999' }).trigger(fresh(), 'e', {}), 404, /999/)
-  await refused(sdk(server, disabled).trigger(fresh(), 'e', {}), 403, /disabled/i)
+  await refused(sdk(hall.server, { ...full, id: '999' }).trigger(fresh(), 'e', {}), 404, /999/)
+  await refused(sdk(hall.server, disabled).trigger(fresh(), 'e', {}), 403, /disabled/i)
 })
 
 test('HTTP-06 a timestamp more than 600 s off is refused', async t => {
@@ -269,7 +264,7 @@ test('HTTP-06 a timestamp more than 600 s off is refused', async t => {
   for (const shift of [-602, 602]) {
     const clock = t.mock.method(Date, 'now', () => now + shift * 1000)
     // The SDK signs before it returns its promise.
-    const request = publisher.get({ path: '/channels' })
+    const request = hall.publisher.get({ path: '/channels' })
     clock.mock.restore()
     await refused(request, 401, /timestamp/i)
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { launchBrowser, screenshots } from './helpers/browser.js'
+import { launchBrowser, openPage, screenshots } from './helpers/browser.js'
 import { addPerson, signIn } from './helpers/people.js'
 import { Server } from './helpers/server.js'
 
@@ -33,19 +33,8 @@ after(async () => {
  * @param {import('node:test').TestContext} t
  * @param {import('playwright-core').BrowserContextOptions} [options]
  */
-async function open(t, options = {}) {
-  const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
-  t.after(() => context.close())
-  const page = await context.newPage()
-  /** @type {string[]} */
-  const faults = []
-  page.on('pageerror', error => faults.push(String(error)))
-  page.on('console', message => {
-    const { type, text } = { type: message.type(), text: message.text() }
-    if (type === 'error' && !text.startsWith('Failed to load resource')) faults.push(text)
-  })
-  t.after(() => assert.deepEqual(faults, []))
-  return page
+function open(t, options = {}) {
+  return openPage(t, browser, { fine: /^Failed to load resource/, ...options })
 }
 
 const email = (/** @type {import('playwright-core').Page} */ page) => page.getByLabel('Email')

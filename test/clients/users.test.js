@@ -1,35 +1,20 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { full, plain } from './helpers/apps.js'
 import { startBackend } from './helpers/backend.js'
 import { asUser, Client, fresh } from './helpers/client.js'
+import { Hall } from './helpers/hall.js'
 import { sdk } from './helpers/sdk.js'
-import { Server } from './helpers/server.js'
 import { Tape } from './helpers/tape.js'
 
-/** @type {Server} */
-let server
-/** @type {import('pusher')} */
-let publisher
-/** @type {Awaited<ReturnType<typeof startBackend>>} */
-let backend
-
-before(async () => {
-  server = await Server.start()
-  publisher = sdk(server, full)
-  backend = await startBackend(publisher)
-})
-after(async () => {
-  await backend?.close()
-  await server?.stop()
-})
+const hall = Hall.forTests()
 
 /** Opens a client and signs it in. */
 async function signedIn(
   /** @type {import('node:test').TestContext} */ t,
   /** @type {Record<string, string>} */ query,
 ) {
-  const client = Client.open(t, server, full, asUser(backend.url, query))
+  const client = hall.open(t, query)
   client.pusher.signin()
   await client.frames.find(frame => frame.event === 'pusher:signin_success', 'signin_success')
   await client.event(`#server-to-user-${query.user}`, 'pusher_internal:subscription_succeeded')
@@ -51,16 +36,16 @@ test('USER-11 USER-12 an event to a user reaches each of its connections and nob
   ]
   const heard = new Tape()
   one.pusher.user.bind('nudge', (/** @type {any} */ data) => heard.push(data))
-  await publisher.sendToUser('u-bob', 'nudge', { n: 1 })
+  await hall.publisher.sendToUser('u-bob', 'nudge', { n: 1 })
   assert.deepEqual(await heard.find(() => true, 'the nudge'), { n: 1 })
   await two.event('#server-to-user-u-bob', 'nudge')
-  await publisher.sendToUser('u-cleo', 'last', {})
+  await hall.publisher.sendToUser('u-cleo', 'last', {})
   await other.event('#server-to-user-u-cleo', 'last')
   assert.equal(other.frames.items.filter(frame => frame.event === 'nudge').length, 0)
 })
 
 test('USER-04 a sign-in with a wrong signature is an error and the connection stays', async t => {
-  const client = Client.open(t, server, full, asUser(backend.url, { user: 'u-eve', wrong: '1' }))
+  const client = hall.open(t, { user: 'u-eve', wrong: '1' })
   client.pusher.signin()
   const error = await client.errors.find(() => true, 'an error')
   assert.equal(error.data.code, 4009)
@@ -75,9 +60,9 @@ test('USER-20 USER-21 USER-22 a watchlist tells who is online and who comes and 
   const offline = new Tape()
   const watcher = Client.open(
     t,
-    server,
+    hall.server,
     full,
-    asUser(backend.url, { user: 'w-watcher', watch: 'w-early,w-late' }),
+    asUser(hall.backend.url, { user: 'w-watcher', watch: 'w-early,w-late' }),
   )
   watcher.pusher.user.watchlist.bind('online', (/** @type {any} */ event) =>
     online.push(event.user_ids),
@@ -102,7 +87,7 @@ test('USER-30 terminate closes the user’s connections for good and no others',
     await signedIn(t, { user: 'u-gone' }),
     await signedIn(t, { user: 'u-stays' }),
   ]
-  const response = await publisher.terminateUserConnections('u-gone')
+  const response = await hall.publisher.terminateUserConnections('u-gone')
   assert.equal(response.status, 200)
   for (const client of [one, two]) {
     await client.state('disconnected')
@@ -111,25 +96,25 @@ test('USER-30 terminate closes the user’s connections for good and no others',
       4009,
     )
   }
-  await publisher.sendToUser('u-stays', 'still', {})
+  await hall.publisher.sendToUser('u-stays', 'still', {})
   await other.event('#server-to-user-u-stays', 'still')
   assert.equal(other.pusher.connection.state, 'connected')
 })
 
 test('USER-30 presence-only identities and unknown users are left alone', async t => {
   const room = fresh('presence-')
-  const client = Client.open(t, server, full, asUser(backend.url, { user: 'p-only' }))
+  const client = hall.open(t, { user: 'p-only' })
   await client.subscribe(room)
   for (const user of ['p-only', 'nobody']) {
-    assert.equal((await publisher.terminateUserConnections(user)).status, 200)
+    assert.equal((await hall.publisher.terminateUserConnections(user)).status, 200)
   }
-  await publisher.trigger(room, 'after', {})
+  await hall.publisher.trigger(room, 'after', {})
   await client.event(room, 'after')
 })
 
 test('USER-31 WS-32 a terminated user may connect and sign in again', async t => {
   const client = await signedIn(t, { user: 'u-back' })
-  await publisher.terminateUserConnections('u-back')
+  await hall.publisher.terminateUserConnections('u-back')
   await client.state('disconnected')
   const from = client.frames.items.length
   client.pusher.connect()
@@ -149,9 +134,14 @@ test('USER-06 sign-in is done again after a reconnect', async t => {
 })
 
 test('USER-20 an app without watchlists sends no watchlist events', async t => {
-  const other = await startBackend(sdk(server, plain))
+  const other = await startBackend(sdk(hall.server, plain))
   t.after(() => other.close())
-  const client = Client.open(t, server, plain, asUser(other.url, { user: 'w-none', watch: 'x' }))
+  const client = Client.open(
+    t,
+    hall.server,
+    plain,
+    asUser(other.url, { user: 'w-none', watch: 'x' }),
+  )
   client.pusher.signin()
   await client.event('#server-to-user-w-none', 'pusher_internal:subscription_succeeded')
   await client.subscribe(fresh())

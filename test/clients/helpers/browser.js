@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +28,31 @@ const args = [
 export async function launchBrowser() {
   await mkdir(screenshots, { recursive: true })
   return chromium.launch({ executablePath, headless: true, args })
+}
+
+/**
+ * Opens a tab that shares nothing with others, until the test ends. Faults of the
+ * page fail the test at its end; what the browser notes of refusals and lost
+ * connections is no fault, since they are part of tests.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {import('playwright-core').Browser} browser
+ * @param {{fine?: RegExp} & import('playwright-core').BrowserContextOptions} [options]
+ *   fine: which errors in the console are no faults
+ */
+export async function openPage(t, browser, options = {}) {
+  const { fine = /^(Failed to load|WebSocket)/, ...rest } = options
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...rest })
+  t.after(() => context.close())
+  const page = await context.newPage()
+  /** @type {string[]} */
+  const faults = []
+  page.on('pageerror', error => faults.push(String(error)))
+  page.on('console', message => {
+    if (message.type() === 'error' && !fine.test(message.text())) faults.push(message.text())
+  })
+  t.after(() => assert.deepEqual(faults, []))
+  return page
 }
 
 /**

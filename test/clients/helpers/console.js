@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import Rest from 'pusher'
 import { full, plain } from './apps.js'
-import { launchBrowser } from './browser.js'
+import { launchBrowser, openPage } from './browser.js'
 import { addPerson, addToken, signIn } from './people.js'
 import { Server } from './server.js'
 
@@ -84,18 +84,7 @@ export class ControlRoom {
    * @param {{person?: Person} & import('playwright-core').BrowserContextOptions} [options]
    */
   async open(t, path = '', { person = this.ada, ...options } = {}) {
-    const context = await this.browser.newContext({ reducedMotion: 'reduce', ...options })
-    t.after(() => context.close())
-    const page = await context.newPage()
-    /** @type {string[]} */
-    const faults = []
-    page.on('pageerror', error => faults.push(String(error)))
-    page.on('console', message => {
-      const text = message.text()
-      // The browser notes refusals and lost connections, which are part of a test.
-      if (message.type() === 'error' && !/^(Failed to load|WebSocket)/.test(text)) faults.push(text)
-    })
-    t.after(() => assert.deepEqual(faults, []))
+    const page = await openPage(t, this.browser, options)
     await signIn(page, this.server, person)
     await page.goto(`${this.server.url}/console${path}`)
     return page

@@ -1,4 +1,4 @@
-import assert from 'node:assert/strict'
+import { openPage } from './browser.js'
 import { signIn } from './people.js'
 
 /** The management of notifications in a window of its own browser. */
@@ -24,18 +24,7 @@ export class Manage {
    * @param {import('playwright-core').BrowserContextOptions} [options]
    */
   static async open(t, browser, server, person, path = '', options = {}) {
-    const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
-    t.after(() => context.close())
-    const page = await context.newPage()
-    /** @type {string[]} */
-    const faults = []
-    page.on('pageerror', error => faults.push(String(error)))
-    page.on('console', message => {
-      const text = message.text()
-      // The browser notes refusals and lost connections, which are part of a test.
-      if (message.type() === 'error' && !/^(Failed to load|WebSocket)/.test(text)) faults.push(text)
-    })
-    t.after(() => assert.deepEqual(faults, []))
+    const page = await openPage(t, browser, options)
     await signIn(page, /** @type {any} */ (server), person)
     const manage = new Manage(page, server)
     await manage.go(path)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { openPage } from './browser.js'
 import { signIn } from './people.js'
 
 /**
@@ -63,18 +64,7 @@ export class Window {
    */
   static async open(t, browser, server, person, options = {}) {
     const { path = '/notifications', prepare, ...rest } = options
-    const context = await browser.newContext({ reducedMotion: 'reduce', ...rest })
-    t.after(() => context.close())
-    const page = await context.newPage()
-    /** @type {string[]} */
-    const faults = []
-    page.on('pageerror', error => faults.push(String(error)))
-    page.on('console', message => {
-      const text = message.text()
-      // The browser notes refusals and lost connections, which are part of a test.
-      if (message.type() === 'error' && !/^(Failed to load|WebSocket)/.test(text)) faults.push(text)
-    })
-    t.after(() => assert.deepEqual(faults, []))
+    const page = await openPage(t, browser, rest)
     await prepare?.(page)
     await signIn(page, /** @type {any} */ (server), person)
     await page.goto(`${server.url}${path}`)

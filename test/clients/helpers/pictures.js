@@ -1,7 +1,3 @@
-import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { noViolations } from './axe.js'
-import { screenshots } from './browser.js'
 import { api } from './notifications.js'
 import { addToken } from './people.js'
 
@@ -11,9 +7,9 @@ import { addToken } from './people.js'
  * @param {import('node:test').TestContext} t
  * @param {import('./office.js').Office} office
  * @param {import('./people.js').Person[]} people whom a draft is for, Ada first
- * @param {{size: string, viewport: {width: number, height: number}, colorScheme: 'light' | 'dark'}} how
+ * @param {import('./looks.js').Look} look
  */
-export async function takePictures(t, office, people, { size, viewport, colorScheme }) {
+export async function takePictures(t, office, people, look) {
   const long = 'A title of many words that has to break somewhere, <b>whatever</b> it says'
   const day = 86_400_000
   const sent = await office.send({
@@ -30,17 +26,9 @@ export async function takePictures(t, office, people, { size, viewport, colorSch
     scheduled_at: new Date(Date.now() + day).toISOString(),
     target: { type: 'active', days: 7 },
   })
-  const options = { viewport, colorScheme }
-  const manage = await office.open(t, '?category=shots', options)
+  const manage = await office.open(t, '?category=shots', look.options)
   const { page } = manage
-  const shot = async (/** @type {string} */ name) => {
-    await page.screenshot({
-      path: join(screenshots, `manage-${name}-${size}-${colorScheme}.png`),
-    })
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth)
-    assert.ok(wide <= viewport.width, `${name}: ${wide} px of content`)
-    await noViolations(page, `manage ${name}`)
-  }
+  const shot = (/** @type {string} */ name) => look.check(page, `manage-${name}`)
   await manage.row('A draft').first().waitFor()
   await shot('list')
   await page.getByRole('button', { name: 'Actions for A scheduled one' }).first().click()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { launchBrowser } from './browser.js'
+import { launchBrowser, openPage } from './browser.js'
 import { CheckIns, exampleConfig } from './checkins.js'
 import { addPerson, signIn } from './people.js'
 import { Server } from './server.js'
@@ -93,9 +93,7 @@ export class Stage {
    * @param {{url?: string} & import('playwright-core').BrowserContextOptions} [options]
    */
   async open(t, { url = this.server.url, ...options } = {}) {
-    const context = await this.browser.newContext(options)
-    t.after(() => context.close())
-    const page = await context.newPage()
+    const page = await openPage(t, this.browser, { reducedMotion: 'no-preference', ...options })
     /** @type {Record<string, any>[]} */
     const broadcasts = []
     page.on('websocket', socket =>
@@ -104,10 +102,6 @@ export class Stage {
         if (event === 'DashboardUpdated') broadcasts.push(JSON.parse(data).stats)
       }),
     )
-    /** @type {string[]} */
-    const faults = []
-    page.on('pageerror', fault => faults.push(String(fault)))
-    t.after(() => assert.deepEqual(faults, []))
     await signIn(page, /** @type {Server} */ ({ url }), this.counselor)
     await page.goto(`${url}/dashboard`)
     await live(page)

@@ -1,4 +1,5 @@
 import { test } from 'node:test'
+import { Look } from './helpers/looks.js'
 import { Office } from './helpers/office.js'
 import { takePictures } from './helpers/pictures.js'
 
@@ -13,8 +14,6 @@ const office = Office.forTests(async office => {
   await office.add('cyd@example.net', 'Cyd Kern', 'crew', 'guest')
 })
 
-const viewport = { width: 1280, height: 800 }
-for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-  test(`the pages on a desktop in ${colorScheme}`, t =>
-    takePictures(t, office, people, { size: 'desktop', viewport, colorScheme }))
+for (const look of Look.all) {
+  test(`every page, ${look.name}`, t => takePictures(t, office, people, look))
 }
