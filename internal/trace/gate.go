@@ -31,20 +31,26 @@ const maxSpans = 256
 // maxLevel is one in a million.
 const maxLevel = 20
 
-// count counts a step and keeps the level.
-func (g *gate) count(now int64) {
-	if last := g.second.Load(); now > last && g.second.CompareAndSwap(last, now) {
-		seconds := now - last
-		n := g.n.Swap(0)
-		want := level(n/max(seconds, 1), g.rate)
-		if at := g.level.Load(); want < at-1 { // down step by step, since loads come back
-			want = at - 1
-		}
-		g.set(want, now)
+// turn sets the level for the second that a step is in. Down it goes by one a
+// second, since loads come back.
+func (g *gate) turn(now int64) {
+	last := g.second.Load()
+	if now <= last || !g.second.CompareAndSwap(last, now) {
+		return
 	}
+	seconds := now - last
+	want := level(g.n.Swap(0)/seconds, g.rate)
+	if least := int64(g.level.Load()) - seconds; int64(want) < least {
+		want = int32(least)
+	}
+	g.set(want, last, now)
+}
+
+// count counts a step of this second, which turn has begun, and raises the level.
+func (g *gate) count(now int64) {
 	n := g.n.Add(1)
 	if at := g.level.Load(); n > g.rate<<(at+1) && at < maxLevel { // at once, not only in the next second
-		g.set(at+1, now)
+		g.set(at+1, now, now)
 	}
 }
 
@@ -56,7 +62,8 @@ func level(n, rate int64) int32 {
 	return int32(min(bits.Len64(uint64((n-1)/rate)), maxLevel))
 }
 
-func (g *gate) set(want int32, now int64) {
+// set sets the level from a second on; until is the last at the old level.
+func (g *gate) set(want int32, until, now int64) {
 	old := g.level.Swap(want)
 	if old == want {
 		return
@@ -64,7 +71,7 @@ func (g *gate) set(want int32, now int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if last := len(g.spans) - 1; last >= 0 && g.spans[last].to == 0 {
-		g.spans[last].to = now
+		g.spans[last].to = max(until, g.spans[last].from)
 	}
 	if want > 0 {
 		if len(g.spans) == maxSpans {
@@ -79,14 +86,17 @@ func (g *gate) keeps(hash uint64) bool {
 	return hash>>40&(1<<g.level.Load()-1) == 0
 }
 
-// oneIn gives the rate of sampling at a time.
-func (g *gate) oneIn(at time.Time) int {
-	second := at.Unix()
+// oneIn gives the highest rate of sampling from one time to another.
+func (g *gate) oneIn(from, to time.Time) int {
+	first, last := from.Unix(), to.Unix()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	most := int32(0)
 	for _, s := range g.spans {
-		if s.from <= second && (s.to == 0 || second <= s.to) {
+		if s.to == 0 { // until the next step comes, which then finds it so
+			s.to = g.second.Load() + int64(s.level)
+		}
+		if s.from <= last && first <= s.to {
 			most = max(most, s.level)
 		}
 	}

@@ -94,7 +94,7 @@ type Stats struct {
 func (t *Trace) Stats() Stats {
 	e, l := t.events.stats(), t.links.stats()
 	return Stats{
-		Seen: t.seen.Load(), Records: e.records + l.records, Dropped: e.dropped + l.dropped, OneIn: 1 << t.gate.level.Load(),
+		Seen: t.seen.Load(), Records: e.records + l.records, Dropped: e.dropped + l.dropped, OneIn: t.OneIn(t.cfg.Now()),
 		Bytes: e.bytes + l.bytes, MaxBytes: int64(t.cfg.Bytes), Oldest: e.oldest, OldestConnection: l.oldest,
 		FailuresWritten: t.failures.written.Load(), FailuresDropped: t.failures.dropped.Load(),
 	}
@@ -108,7 +108,11 @@ func (t *Trace) Since() (events, connections time.Time) {
 
 // OneIn says at which rate events were sampled at a time: 1 means that all were
 // traced.
-func (t *Trace) OneIn(at time.Time) int { return t.gate.oneIn(at) }
+func (t *Trace) OneIn(at time.Time) int { return t.gate.oneIn(at, at) }
+
+// OneInAtMost is OneIn at the moment between two times at which the fewest were
+// traced.
+func (t *Trace) OneInAtMost(from, to time.Time) int { return t.gate.oneIn(from, to) }
 
 // clip bounds what a record keeps of a text from outside.
 func clip(s string, most int) string {

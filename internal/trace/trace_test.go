@@ -182,13 +182,22 @@ func TestOfTooManyEventsSomeAreTracedAndAllThatFail(t *testing.T) {
 	if n := tr.OneIn(before.Add(-time.Minute)); n != 1 {
 		t.Errorf("one in %d before", n)
 	}
+	if n := tr.OneInAtMost(before.Add(-time.Minute), now.Now()); n != 16 {
+		t.Errorf("one in %d at most", n)
+	}
 	for i := range 100 {
 		tr.Step(trace.Event{ID: fmt.Sprint("f", i), App: "1", Name: "e"}, trace.Step{What: trace.Failed, Error: "no"})
 	}
 	for i := range 100 {
 		find(t, tr, fmt.Sprint("f", i))
 	}
-	for range 20 { // it becomes quiet
+	now.add(time.Minute) // nothing at all, and then one
+	queued := trace.Event{ID: "after", App: "1", Name: "e", Channels: []string{"c"}}
+	tr.Step(queued, trace.Step{What: trace.Queued})
+	if found := find(t, tr, "after"); len(found.Steps) != 1 || tr.OneIn(now.Now()) != 1 || tr.OneIn(now.Now().Add(-30*time.Second)) != 1 {
+		t.Errorf("after a quiet minute one in %d is traced: %+v", tr.OneIn(now.Now()), found)
+	}
+	for range 20 { // it stays quiet
 		now.add(time.Second)
 		tr.Publish(now.Now(), "1", "x", "e", "c", 1, belfry.Receipt{})
 	}
