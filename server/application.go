@@ -97,7 +97,7 @@ func (s *Server) pages() http.Handler {
 		Questions: s.gate.Limiter(cmp.Or(s.cfg.Authorization.PerMinute, 60)),
 		Events: s.gate.CORS(web.NewEvents(web.EventsConfig{
 			Gate: s.gate, Broadcast: s.backend.Broadcast, Apps: s.backend.EventApps, Kept: s.kept, Connection: cmp.Or(s.cfg.Backend.Queue, "database"),
-			MaxBody: s.maxEvent, Find: s.trace.Find,
+			MaxBody: s.maxEvent, Find: s.trace.Find, Refused: s.refusedEvent,
 		})),
 		Dashboards:    s.gate.CORS(web.NewDashboards(s.dashboardDoor())),
 		Ingest:        web.NewIngest(web.IngestConfig{Address: s.gate.Address, Take: s.ingest.Take}),

@@ -12,6 +12,7 @@ import (
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/queue"
 	"github.com/belfryhq/belfry/internal/trace"
+	"github.com/belfryhq/belfry/internal/web"
 )
 
 // Trace says how much is remembered of events and connections. The zero value
@@ -135,6 +136,12 @@ func (s *Server) published(p api.Publication) {
 func (s *Server) refused(r api.Refusal) {
 	s.trace.Refuse(trace.Refusal{App: r.App, Key: r.Key, Address: r.Address, Event: r.Event, Channel: r.Channel, Size: r.Size,
 		Status: r.Status, Code: r.Code, Limit: r.Limit, Reason: r.Reason})
+}
+
+// refusedEvent does the same for an event of the application's own door.
+func (s *Server) refusedEvent(e web.RefusedEvent) {
+	s.trace.Refuse(trace.Refusal{App: e.App, By: e.By, Address: e.Address, Event: e.Event, Channels: e.Channels, Size: e.Size,
+		Status: e.Status, Code: e.Code, Limit: e.Limit, Reason: e.Reason})
 }
 
 // called tells the memory of a webhook that followed client events.

@@ -55,13 +55,15 @@ func (t *Trace) event(r *record) {
 	t.seen.Add(1)
 	hash := t.events.hash(r.id)
 	failure := false
+	second := r.at / int64(time.Second)
+	t.gate.turn(second)
 	switch r.kind {
 	case kindPublished:
-		t.gate.count(r.at / int64(time.Second))
+		t.gate.count(second)
 		failure = r.receipt.Dropped > 0
 	case kindSent:
 		if !r.counted { // by another server: nothing was published here
-			t.gate.count(r.at / int64(time.Second))
+			t.gate.count(second)
 		}
 	case kindFailed, kindRetrying, kindGaveUp, kindSkipped, kindRefused:
 		failure = true
@@ -84,10 +86,13 @@ type Refusal struct {
 	At  time.Time // zero: now
 	App string    // as it was named, even if there is none
 	Key string    // the app key that was used
+	By  string    // whoever asked, where no app key was used
 	// Address is who asked.
 	Address string
-	// Event and Channel are those that the refusal is about, as far as known.
+	// Event and Channel are those that the refusal is about, as far as known, or
+	// Channels.
 	Event, Channel string
+	Channels       []string
 	Size           int64
 	Status         int
 	// Code is "app", "key", "signature", "limit" or a belfry.Code; Limit the
@@ -105,7 +110,7 @@ func (t *Trace) Refuse(f Refusal) (id string) {
 		return ""
 	}
 	r := &record{kind: kindRefused, at: f.At.UnixNano(), id: belfry.NewID(f.At), app: f.App, name: f.Event, channel: f.Channel, size: f.Size,
-		address: f.Address, status: int64(f.Status), code: f.Code, queue: f.Limit, text: f.Reason}
+		channels: f.Channels, count: int64(len(f.Channels)), who: f.By, address: f.Address, status: int64(f.Status), code: f.Code, queue: f.Limit, text: f.Reason}
 	if f.Key != "" {
 		r.who = "key " + f.Key
 	}

@@ -36,6 +36,9 @@ type EventsConfig struct {
 	Connection string
 	// MaxBody gives the most bytes of a request's body; default 1 MiB.
 	MaxBody func() int64
+	// Refused is told of each event that was not taken. It must return at once.
+	// Default: nobody is told.
+	Refused func(RefusedEvent)
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
@@ -73,6 +76,9 @@ func NewEvents(cfg EventsConfig) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Refused == nil {
+		cfg.Refused = func(RefusedEvent) {}
+	}
 	if cfg.Find == nil {
 		cfg.Find = func(_ context.Context, id string) (trace.Timeline, bool, error) {
 			found, ok := cfg.Broadcast.Find(id)
@@ -81,7 +87,7 @@ func NewEvents(cfg EventsConfig) http.Handler {
 	}
 	d := &events{cfg}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /api/events", d.serve(d.post))
+	mux.HandleFunc("POST /api/events", d.handIn)
 	mux.HandleFunc("/api/events", methods(http.MethodPost))
 	mux.HandleFunc("GET /api/events/{id}", d.serve(d.get))
 	mux.HandleFunc("/api/events/{id}", methods(http.MethodGet))
@@ -92,10 +98,7 @@ func NewEvents(cfg EventsConfig) http.Handler {
 // serve asks the gate, calls f and answers with its error.
 func (d *events) serve(f func(http.ResponseWriter, *http.Request, gate.Caller) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		caller, err := d.Gate.Caller(r)
-		if err == nil {
-			err = caller.Require(identity.ScopeEvents)
-		}
+		caller, err := d.caller(r)
 		if err == nil {
 			err = f(w, r, caller)
 		}
@@ -105,9 +108,31 @@ func (d *events) serve(f func(http.ResponseWriter, *http.Request, gate.Caller) e
 	}
 }
 
-// post takes an event. It answers 202 when the event is durable in a queue, 200
-// when it was sent at once.
-func (d *events) post(w http.ResponseWriter, r *http.Request, caller gate.Caller) error {
+// caller gives who is asking, with the right to hand events over.
+func (d *events) caller(r *http.Request) (gate.Caller, error) {
+	caller, err := d.Gate.Caller(r)
+	if err == nil {
+		err = caller.Require(identity.ScopeEvents)
+	}
+	return caller, err
+}
+
+// handIn takes an event, or answers why not and tells of it.
+func (d *events) handIn(w http.ResponseWriter, r *http.Request) {
+	var sent eventBody
+	caller, err := d.caller(r)
+	if err == nil {
+		err = d.post(w, r, caller, &sent)
+	}
+	if err != nil {
+		d.Refused(d.refusal(caller, sent, err))
+		d.Gate.Fail(w, r, caller, err)
+	}
+}
+
+// post takes an event, which it reads into sent. It answers 202 when the event is
+// durable in a queue, 200 when it was sent at once.
+func (d *events) post(w http.ResponseWriter, r *http.Request, caller gate.Caller, sent *eventBody) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, d.MaxBody()))
 	if err != nil {
 		if _, large := errors.AsType[*http.MaxBytesError](err); !large {
@@ -115,11 +140,10 @@ func (d *events) post(w http.ResponseWriter, r *http.Request, caller gate.Caller
 		}
 		return err
 	}
-	sent, err := decodeEvent(body)
-	if err != nil {
+	if *sent, err = decodeEvent(body); err != nil {
 		return err
 	}
-	request, err := d.request(r, caller, sent)
+	request, err := d.request(r, caller, *sent)
 	if err != nil {
 		return err
 	}
