@@ -11,6 +11,7 @@ import (
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/certs"
 	"github.com/belfryhq/belfry/internal/control"
+	"github.com/belfryhq/belfry/internal/hub"
 )
 
 // Config are a server's settings. The zero value listens on :6001, keeps its
@@ -102,6 +103,19 @@ type Config struct {
 	// Version is the program's; default "dev".
 	Version string
 	Logger  *slog.Logger // default: nothing is logged
+
+	// cluster links the hub with other servers'; nil: it is alone. Only tests set
+	// it.
+	cluster cluster
+}
+
+// cluster is how several servers share their channels.
+type cluster interface {
+	hub.Cluster
+	// Start gives it this server's hub, before the first connection.
+	Start(hub.Node)
+	// Nodes counts the servers, this one included.
+	Nodes() int
 }
 
 // TLS says where the certificate comes from: files, or an ACME authority.

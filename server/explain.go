@@ -111,13 +111,17 @@ func (p past) RefusedConnections(app string, since time.Time) []trace.RefusedCon
 // Reach implements explain.History.
 func (p past) Reach() (events, connections time.Time) { return p.Since() }
 
+// OneIn implements explain.History.
+func (p past) OneIn(from, to time.Time) int { return p.OneInAtMost(from, to) }
+
 // Denials implements explain.History.
-func (p past) Denials(ctx context.Context, user, channel string, since time.Time) ([]authz.Denial, error) {
+func (p past) Denials(ctx context.Context, f authz.DenialFilter) ([]authz.Denial, error) {
 	a := p.s.authz.Load()
 	if a == nil {
 		return nil, nil
 	}
-	return a.Denials(ctx, authz.DenialFilter{User: user, Channel: channel, Since: since, Action: authz.ActionChannel, Limit: 20})
+	f.Action, f.Limit = authz.ActionChannel, 20
+	return a.Denials(ctx, f)
 }
 
 // Connections implements explain.History: what is remembered, and what is open
@@ -161,6 +165,14 @@ func withNow(c *trace.Connection, now hub.Connection) {
 			c.Subscriptions[i].User = cmp.Or(c.Subscriptions[i].User, seat.User)
 		}
 	}
+}
+
+// nodes counts the servers that share the channels.
+func (s *Server) nodes() int {
+	if s.cfg.cluster == nil {
+		return 1
+	}
+	return s.cfg.cluster.Nodes()
 }
 
 // present is what is so at the moment.
@@ -231,7 +243,8 @@ func (p present) Decide(user *belfry.User, channel string) authz.Decision {
 // Setup implements explain.State.
 func (p present) Setup() explain.Setup {
 	a := p.s.authz.Load()
-	return explain.Setup{Broadcaster: p.s.backend.Broadcast.Driver(), Forwards: a != nil && a.Forwards(), Nodes: 1, Now: time.Now()}
+	return explain.Setup{Broadcaster: p.s.backend.Broadcast.Driver(), Forwards: a != nil && a.Forwards(), Nodes: p.s.nodes(), Untraced: p.s.cfg.Trace.Off,
+		Now: time.Now(), Started: p.s.started}
 }
 
 // Page implements explain.State.

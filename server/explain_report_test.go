@@ -36,6 +36,14 @@ func TestExplainNamesAnEventThatPagesDoNothingWith(t *testing.T) {
 			e.report(w, path[len("/realtime"):], `{"socket_id":"SOCKET","handlers":{"orders":["order.paid"]},"errors":[{"channel":"orders","event":"order.paid","error":"TypeError: x"}]}`)
 			e.says(explain.HandlerFailed, question, "TypeError: x")
 
+			// Bound, but on another channel.
+			elsewhere := e.dial(testApp(), "/realtime/app/"+testApp().Keys[0].Key+"?protocol=7&client=js&version=8.6.0")
+			elsewhere.established()
+			elsewhere.subscribe("news")
+			e.report(elsewhere, path, `{"socket_id":"SOCKET","handlers":{"news":[],"orders":["order.paid"]}}`)
+			e.says(explain.OtherName, explain.Question{ID: e.published("news")}, `none has a handler for "order.paid" there`, "it is bound on orders")
+			elsewhere.close()
+
 			// What was said is remembered when the page is gone, and no more is taken.
 			w.expect("order.paid", "orders")
 			w.expect("order.paid", "orders")

@@ -114,12 +114,16 @@ func New(cfg Config) (*Server, error) {
 	})
 	s.reports = s.newReports()
 	s.hub = hub.New(hub.Config{
+		Cluster:   s.cfg.cluster,
 		Seal:      socket.Seal,
 		Observers: []hub.Observer{webhooks{s.hooks}, newJournal(s.log), tracer{s}},
 		Principal: s.principal,
 		Doubt:     func(user string) { s.rights.Doubt(user) },
 		Logger:    s.log,
 	})
+	if cfg.cluster != nil {
+		cfg.cluster.Start(s.hub)
+	}
 	s.socket, err = socket.Open(socket.Config{
 		Portable:         cfg.PortableEngine,
 		HandshakeTimeout: cfg.HandshakeTimeout,

@@ -98,6 +98,7 @@ func TestAuditLog(t *testing.T) {
 			n      int
 		}{
 			{authz.DenialFilter{User: "7"}, 1}, {authz.DenialFilter{User: "9��"}, 1}, {authz.DenialFilter{Channel: "private-user.8"}, 2},
+			{authz.DenialFilter{Socket: socket}, 4}, {authz.DenialFilter{Socket: "1.2"}, 0},
 			{authz.DenialFilter{App: "730041", Result: authz.NotSignedIn}, 2}, {authz.DenialFilter{Action: authz.ActionUser}, 1},
 			{authz.DenialFilter{App: "other"}, 0}, {authz.DenialFilter{Since: now}, 3}, {authz.DenialFilter{Until: now}, 1}, {authz.DenialFilter{Limit: 3}, 3},
 		} {

@@ -44,8 +44,8 @@ func (u *audit) deleteBefore(ctx context.Context, t time.Time) error {
 
 // DenialFilter picks denials. What is zero does not count.
 type DenialFilter struct {
-	User, Channel, App, Action string
-	Result                     Result
+	User, Channel, Socket, App, Action string
+	Result                             Result
 	// Since is the first moment, Until the first that is too late.
 	Since, Until time.Time
 	// Before is the ID of the last denial of the page before.
@@ -70,6 +70,7 @@ func (a *Authorizer) Denials(ctx context.Context, f DenialFilter) ([]Denial, err
 	}
 	add(f.User != "", "user_id = $%d", f.User)
 	add(f.Channel != "", "subject = $%d", f.Channel)
+	add(f.Socket != "", "socket = $%d", f.Socket)
 	add(f.App != "", "app = $%d", f.App)
 	add(f.Action != "", "action = $%d", f.Action)
 	add(f.Result != "", "result = $%d", string(f.Result))

@@ -106,7 +106,7 @@ func (r *reception) notSubscribed() (*Verdict, error) {
 		}
 		if r.user != nil && !r.setup.Forwards && pusher.KindOf(r.channel).NeedsAuth() {
 			if d := r.now.Decide(r.user, r.channel); !d.Allowed {
-				v := r.deniedBy(d.Result, d.Rule, fmt.Sprintf("User %s has no right to %s: %s", r.user.ID, r.channel, ruleText(d.Rule, d.Reason)))
+				v := r.deniedBy(d.Result, d.Rule, r.user.ID, fmt.Sprintf("User %s has no right to %s: %s", r.user.ID, r.channel, ruleText(d.Rule, d.Reason)))
 				v.Evidence = []string{fmt.Sprintf("Socket %s was connected, and did not subscribe to it.", one.Socket)}
 				v.Connections = []trace.Connection{one}
 				return v, nil

@@ -32,7 +32,7 @@ func (c *inquiry) byID() (*Verdict, error) {
 // got it.
 func (v *Verdict) reached() bool {
 	switch v.Code {
-	case Delivered, NobodyThere, NearMiss, Excluded, TooSlow, OtherApp, OtherName, HandlerFailed:
+	case Delivered, NobodyThere, NearMiss, Excluded, TooSlow, OtherApp, OtherName, HandlerFailed, OtherNode:
 		return true
 	}
 	return false
@@ -50,15 +50,21 @@ func (c *inquiry) unknownEvent() (*Verdict, error) {
 	from, _ := c.past.Reach()
 	v := &Verdict{Code: UnknownEvent, Sentence: fmt.Sprintf("No event with the id %q is known.", clip(c.q.ID)),
 		Fix: "Take the id from the publisher's answer (X-Belfry-Event-Id, or id), or ask with --user, --event and --channel."}
-	switch {
+	switch oneIn := c.past.OneIn(at, at); {
+	case c.setup.Untraced:
+		return untraced(fmt.Sprintf("What became of the event %q is not known", clip(c.q.ID))), nil
 	case isID && at.Before(from):
-		v.Sentence = fmt.Sprintf("The event %s was handed in at %s, before what is remembered.", c.q.ID, clock(at))
-		v.Evidence = append(v.Evidence, "Events are remembered since "+clock(from)+"; those that failed for seven days, and this one is not among them.")
-		v.Fix = "Ask sooner, or give the trace more memory."
-	case isID && c.past.OneIn(at) > 1:
+		v.Sentence = fmt.Sprintf("The event %s, if there was one, was handed in at %s, before what is remembered.", c.q.ID, clock(at))
+		line := "Events are remembered since " + clock(from)
+		if at.Before(c.setup.Started) {
+			line = "The server was started at " + clock(c.setup.Started) + ", and remembers events since then"
+		}
+		v.Evidence = append(v.Evidence, line+"; those that failed are kept longer, and this one is not among them. No queue has it either.")
+		v.Fix = "Whether it arrived cannot be told any more; if it is still wanted, send it again from its source. trace.keep and trace.memory say how far back the server remembers."
+	case isID && oneIn > 1:
 		v.Code = NotTraced
-		v.Sentence = fmt.Sprintf("The event %s, if there was one, was not traced: at %s there were so many that one in %d was.", c.q.ID, clock(at), c.past.OneIn(at))
-		v.Fix = "Events that failed are always traced, so this one did not. Ask about one of its receivers with --user and --channel."
+		v.Sentence = fmt.Sprintf("The event %s, if there was one, was not traced: at %s there were so many that one in %d was.", c.q.ID, clock(at), oneIn)
+		v.Fix = "Events that failed are always traced, so this one did not. Ask about its receiver with --user or --socket and --channel; trace.events_per_second is how many are traced whole."
 	case isID && at.After(c.setup.Now.Add(time.Minute)):
 		v.Evidence = append(v.Evidence, "By its id it would be of "+clock(at)+", which is in the future: the clock of whoever made it is wrong.")
 	default:
@@ -70,7 +76,23 @@ func (c *inquiry) unknownEvent() (*Verdict, error) {
 			v.Evidence = append(v.Evidence, "Near it: "+strings.Join(v.Near, ", ")+".")
 		}
 	}
+	v.Evidence = append(v.Evidence, c.others()...)
 	return v, nil
+}
+
+// untraced is about what would be known if events were remembered; whatIsNot
+// begins the sentence.
+func untraced(whatIsNot string) *Verdict {
+	return &Verdict{Code: NotTraced, Sentence: whatIsNot + ": the server remembers neither events nor connections, since trace.enabled is false.",
+		Fix: "Set trace.enabled: true, start the server anew, and send the event again."}
+}
+
+// others says that other servers may know more.
+func (c *inquiry) others() []string {
+	if c.setup.Nodes < 2 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d servers share the channels, and each remembers what came to it: ask on the others too.", c.setup.Nodes)}
 }
 
 // follow goes the event's way to the hub, and names the first broken link.
@@ -154,8 +176,8 @@ func skipped(t *trace.Timeline) *Verdict {
 		return &Verdict{Code: Expired, Sentence: "The event was not sent: " + s.Reason + ", before a worker came to it.",
 			Fix: "Give it a longer expires_in, or see what holds the queue up with: belfry queue:monitor"}
 	}
-	return &Verdict{Code: Repeated, Sentence: "The event was not sent: " + period(s.Reason),
-		Fix: "An event with the same id went out before; that one was delivered. A new event needs a new id."}
+	return &Verdict{Code: Repeated, Sentence: "The event was not sent a second time: " + period(s.Reason),
+		Fix: "Nothing is lost: it went out under this id before, though nothing more is remembered of that. To have it go out again, send it from its source as a new event."}
 }
 
 // job is about an event that the queue has.
@@ -203,8 +225,8 @@ func waiting(name string, q Queue, job queue.Found) *Verdict {
 	case job.State == queue.Delayed:
 		return &Verdict{Code: Delayed, Sentence: fmt.Sprintf("The event is delayed until %s, as its sender asked.", clock(job.RunAt)), Fix: "Wait, or send it without a delay."}
 	}
-	return &Verdict{Code: Waiting, Sentence: fmt.Sprintf("The event waits in the queue %q for a worker; %s before and behind it.", name, are(max(q.Waiting-1, 0), "job waits", "jobs wait")),
-		Evidence: []string{are(q.Workers, "worker takes", "workers take") + " jobs from this queue."},
+	return &Verdict{Code: Waiting, Sentence: fmt.Sprintf("The event waits in the queue %q until a worker is free; %s there too.", name, are(max(q.Waiting-1, 0), "other job waits", "other jobs wait")),
+		Evidence: []string{upper(are(q.Workers, "worker takes", "workers take")) + " jobs from this queue, and " + theyAre(q.Workers) + " busy, or about to look."},
 		Fix:      "If this lasts, start more workers or give them more concurrency: belfry queue:monitor shows how the queue does."}
 }
 
@@ -224,7 +246,7 @@ func (c *inquiry) refusal(t *trace.Timeline) *Verdict {
 		}
 		v.Code, v.Near = NoSuchApp, nearNames(t.App, ids)
 		v.Sentence = fmt.Sprintf("A publish%s was refused: this server has no app %q.", from, t.App)
-		v.Fix = "Set PUSHER_APP_ID of the sender to one of: " + strings.Join(ids, ", ") + "."
+		v.Fix = "Set the sender's app (PUSHER_APP_ID, or app in POST /api/events) to one of: " + strings.Join(ids, ", ") + "."
 	case s.Code == "key":
 		v.Code = NoSuchKey
 		v.Sentence = fmt.Sprintf("A publish%s was refused with %d: %s", from, s.Status, period(s.Reason))
@@ -281,6 +303,9 @@ func (c *inquiry) published(t *trace.Timeline) (*Verdict, error) {
 	said := c.pages(t, c.receivers(t))
 	if other := said.verdict(); other != nil {
 		return other, nil
+	}
+	if c.setup.Nodes > 1 {
+		v.Evidence = append(v.Evidence, "Those are the subscribers on this server; it was passed on to the other servers too.")
 	}
 	v.Evidence = append(v.Evidence, said.evidence()...)
 	return v, nil

@@ -113,12 +113,13 @@ type History interface {
 	// RefusedConnections gives those that were not let in, the newest first.
 	RefusedConnections(app string, since time.Time) []trace.RefusedConnection
 	// Denials gives questions for channels that were answered with no, the newest
-	// first.
-	Denials(ctx context.Context, user, channel string, since time.Time) ([]authz.Denial, error)
+	// first. Action and Limit of the filter do not count.
+	Denials(ctx context.Context, f authz.DenialFilter) ([]authz.Denial, error)
 	// Reach is from when on events and connections are remembered completely.
 	Reach() (events, connections time.Time)
-	// OneIn is the rate at which events were traced at a time; 1: all were.
-	OneIn(at time.Time) int
+	// OneIn is the rate at which events were traced at the moment between two times
+	// at which the fewest were; 1: all were.
+	OneIn(from, to time.Time) int
 }
 
 // State is what is so at the moment.
@@ -162,7 +163,11 @@ type Setup struct {
 	Forwards bool
 	// Nodes is how many servers share the channels.
 	Nodes int
-	Now   time.Time
+	// Untraced says that nothing is remembered, by the settings.
+	Untraced bool
+	Now      time.Time
+	// Started is when the server was started.
+	Started time.Time
 }
 
 // Explainer answers questions. Its method may be called concurrently.

@@ -17,9 +17,8 @@ import (
 
 var now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
-// world is what an Explainer knows, set by a test. Running servers are asked in
-// the tests of package server; here stands what takes a cluster, a page that
-// reports, or a moment that is hard to meet.
+// world is what an Explainer knows, set by a test. Each cause is made in running
+// servers by the tests of package server; here stand the cases of each.
 type world struct {
 	*trace.Trace
 	oneIn    int
@@ -44,13 +43,13 @@ func (w *world) Refusals(app string, since time.Time) []trace.Timeline {
 func (w *world) RefusedConnections(app string, since time.Time) []trace.RefusedConnection {
 	return w.Trace.RefusedConnections(app, since, 100)
 }
-func (w *world) Denials(context.Context, string, string, time.Time) ([]authz.Denial, error) {
+func (w *world) Denials(context.Context, authz.DenialFilter) ([]authz.Denial, error) {
 	return w.denials, nil
 }
 func (w *world) Reach() (events, connections time.Time) {
 	return now.Add(-time.Hour), now.Add(-time.Hour)
 }
-func (w *world) OneIn(time.Time) int { return w.oneIn }
+func (w *world) OneIn(_, _ time.Time) int { return w.oneIn }
 
 func (w *world) App(id string) *belfry.App {
 	if id == "" || id == "1" {
@@ -138,7 +137,7 @@ func TestWhatTheQueueSaysOfAJob(t *testing.T) {
 		says  string
 	}{
 		{queue.Found{State: queue.Running}, explain.Queue{Workers: 1}, explain.Waiting, "is sending"},
-		{queue.Found{State: queue.Waiting}, explain.Queue{Workers: 2, Waiting: 12}, explain.Waiting, "11 jobs wait"},
+		{queue.Found{State: queue.Waiting}, explain.Queue{Workers: 2, Waiting: 12}, explain.Waiting, "11 other jobs wait"},
 		{queue.Found{State: queue.Waiting}, explain.Queue{Workers: 2, Paused: true}, explain.QueuePaused, "paused"},
 		{queue.Found{State: queue.Waiting}, explain.Queue{Other: 2}, explain.NoWorker, "no worker"},
 		{queue.Found{State: queue.Delayed, RunAt: now.Add(time.Hour)}, explain.Queue{Workers: 1}, explain.Delayed, "04:00:00"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/trace"
 )
 
@@ -22,6 +23,9 @@ func (c *inquiry) nobody(t *trace.Timeline) (*Verdict, error) {
 				return c.excluded(t, one), nil
 			}
 		}
+	}
+	if v, err := c.onOthers(t); v != nil || err != nil {
+		return v, err
 	}
 	occupied, err := c.occupied(t.App, at)
 	if err != nil {
@@ -59,7 +63,7 @@ func (c *inquiry) whoCameOrWent(v *Verdict, t *trace.Timeline, at time.Time) {
 				}
 			}
 		}
-		if denials, err := c.past.Denials(c.ctx, "", channel, at.Add(-time.Hour)); err == nil && len(denials) > 0 {
+		if denials, err := c.past.Denials(c.ctx, authz.DenialFilter{Channel: channel, App: t.App, Since: at.Add(-time.Hour)}); err == nil && len(denials) > 0 {
 			d := denials[0]
 			v.Evidence = append(v.Evidence, fmt.Sprintf("Authorization for %s was denied at %s to %s: %s", channel, clock(d.At), who(d.UserID), ruleText(d.Rule, d.Reason)))
 		}
@@ -70,6 +74,42 @@ func (c *inquiry) excluded(t *trace.Timeline, one trace.Connection) *Verdict {
 	return &Verdict{Code: Excluded, Connections: []trace.Connection{one},
 		Sentence: fmt.Sprintf("The event was not for socket %s: its sender named that socket as the one that caused it (toOthers, X-Socket-ID).", t.Except),
 		Fix:      "Send without toOthers() or exclude_socket_id if the page itself is to hear of it."}
+}
+
+// onOthers is about an event without a subscriber on this server that others
+// have some for.
+func (c *inquiry) onOthers(t *trace.Timeline) (*Verdict, error) {
+	for _, channel := range t.Channels {
+		_, away, err := c.subscriptions(t.App, channel)
+		if err != nil {
+			return nil, err
+		}
+		if away > 0 {
+			return &Verdict{Code: OtherNode,
+				Sentence: fmt.Sprintf("Nobody on this server was subscribed to %s; the event was passed on to the other servers, where %s now.", channel, are(away, "connection is subscribed to it", "connections are subscribed to it")),
+				Fix:      "Ask about the receiver on the server that its connection is on."}, nil
+		}
+	}
+	return nil, nil
+}
+
+// subscriptions counts those that a channel has now, and how many of them are on
+// other servers.
+func (c *inquiry) subscriptions(app, channel string) (all, away int, err error) {
+	if c.setup.Nodes < 2 {
+		return 0, 0, nil
+	}
+	occupied, err := c.now.Channels(c.ctx, app)
+	if err != nil {
+		return 0, 0, err
+	}
+	all, away = occupied[channel], occupied[channel]
+	for _, one := range c.past.Connections(trace.Links{App: app, Channel: channel}) {
+		if slices.ContainsFunc(one.Subscriptions, func(s trace.Subscription) bool { return s.Channel == channel && s.To.IsZero() }) {
+			away--
+		}
+	}
+	return all, max(away, 0), nil
 }
 
 // occupied counts the subscriptions by channel of an app at a time, as far as

@@ -13,7 +13,7 @@ import (
 func (c *inquiry) noEvent() (*Verdict, error) {
 	for _, t := range c.past.Refusals("", c.since()) {
 		s := t.Last(trace.Refused)
-		ours := t.App == c.app.ID || s.Code == "app"
+		ours := t.App == c.app.ID || t.App == "" || s.Code == "app"
 		if ours && (t.Event == "" || c.q.Event == "" || t.Event == c.q.Event) && (len(t.Channels) == 0 || c.q.Channel == "" || slices.Contains(t.Channels, c.q.Channel)) {
 			v := c.refusal(&t)
 			v.Evidence = append(c.story(&t), fmt.Sprintf("No event %s was accepted since then.", c.what()))
@@ -51,6 +51,11 @@ func (c *inquiry) noEvent() (*Verdict, error) {
 // neverThere is about a channel that is not known, or an event that was never
 // handed in.
 func (c *inquiry) neverThere(published map[string]bool) (*Verdict, error) {
+	if c.setup.Untraced {
+		v := untraced("Whether there was an event " + c.what() + " is not known")
+		v.Evidence = c.present()
+		return v, nil
+	}
 	from, _ := c.past.Reach()
 	if since := c.since(); since.After(from) {
 		from = since
@@ -68,16 +73,34 @@ func (c *inquiry) neverThere(published map[string]bool) (*Verdict, error) {
 			if len(v.Near) > 0 {
 				v.Evidence = append(v.Evidence, "Near it: "+list(v.Near)+".")
 			}
+			v.Evidence = append(v.Evidence, c.others()...)
 			return v, nil
 		}
 	}
 	v := &Verdict{Code: UnknownEvent, Sentence: fmt.Sprintf("No event %s was handed in since %s.", c.what(), clock(from)),
 		Fix: "See the publisher: its log, its settings (host, port, app), and whether it is a queued event of a worker that does not run there."}
-	if n := c.past.OneIn(c.setup.Now); n > 1 {
+	if n := c.past.OneIn(from, c.setup.Now); n > 1 {
 		v.Code = NotTraced
-		v.Evidence = append(v.Evidence, fmt.Sprintf("There are so many events that one in %d is traced: it may be one of the others.", n))
+		v.Sentence = fmt.Sprintf("No event %s is remembered since %s, and there were times since then with so many events that one in %d was traced: it may be one of the others.", c.what(), clock(from), n)
+		v.Fix = "Ask with the event's id, from the publisher's answer: what failed is always traced. Or trace more: trace.events_per_second."
 	}
+	v.Evidence = append(v.Evidence, c.others()...)
 	return v, nil
+}
+
+// present says what the receiver's connections are subscribed to now.
+func (c *inquiry) present() (lines []string) {
+	for _, one := range c.past.Connections(trace.Links{User: c.q.User, Socket: c.q.Socket, Limit: 5}) {
+		var names []string
+		for _, s := range one.Subscriptions {
+			names = append(names, s.Channel)
+		}
+		if len(names) == 0 {
+			names = []string{"nothing"}
+		}
+		lines = append(lines, fmt.Sprintf("Socket %s is connected to app %s now, and subscribed to %s.", one.Socket, one.App, list(names)))
+	}
+	return lines
 }
 
 // what names the event of the question.

@@ -70,7 +70,7 @@ func (c *inquiry) findUser() (*Verdict, error) {
 	if len(c.past.Connections(trace.Links{User: c.q.User, Limit: 1})) > 0 {
 		return nil, nil // the application's own
 	}
-	if denials, err := c.past.Denials(c.ctx, c.q.User, "", c.since()); err == nil && len(denials) > 0 {
+	if denials, err := c.past.Denials(c.ctx, authz.DenialFilter{User: c.q.User, Since: c.since()}); err == nil && len(denials) > 0 {
 		return nil, nil
 	}
 	if c.unnamed() > 0 {
@@ -121,6 +121,9 @@ func (c *inquiry) findSocket() *Verdict {
 	_, from := c.past.Reach()
 	v := &Verdict{Code: UnknownSocket, Sentence: fmt.Sprintf("No connection has, or since %s had, the socket id %q.", clock(from), clip(c.q.Socket)), Near: nearNames(c.q.Socket, sockets),
 		Fix: "Take the id from the page while it is connected (Echo.socketId()); a page has a new one after each reconnect."}
+	if c.setup.Untraced {
+		v.Sentence = fmt.Sprintf("No open connection has the socket id %q; connections that were closed are not remembered, since trace.enabled is false.", clip(c.q.Socket))
+	}
 	if c.setup.Nodes > 1 {
 		v.Evidence = append(v.Evidence, "Other servers share the channels; the connection may be on one of them.")
 	}
@@ -263,35 +266,69 @@ func (r *reception) denied() (*Verdict, error) {
 			}
 		}
 	}
-	if r.q.User == "" {
-		return nil, nil
-	}
 	if slices.ContainsFunc(r.all, func(one trace.Connection) bool {
 		return r.subscription(one, func(trace.Subscription) bool { return true }) != nil
 	}) {
 		return nil, nil // the channel was opened to them, if not in time
 	}
-	denials, err := r.past.Denials(r.ctx, r.q.User, r.channel, r.at.Add(-time.Hour))
-	if err != nil || len(denials) == 0 {
-		return nil, err
+	asked := []authz.DenialFilter{}
+	if r.q.User != "" {
+		asked = append(asked, authz.DenialFilter{User: r.q.User})
 	}
-	d := denials[0]
-	return r.deniedBy(d.Result, d.Rule, fmt.Sprintf("Authorization for %s was denied to user %s at %s: %s", r.channel, d.UserID, clock(d.At), ruleText(d.Rule, d.Reason))), nil
+	for _, one := range r.all[:min(len(r.all), 20)] {
+		asked = append(asked, authz.DenialFilter{Socket: one.Socket}) // whoever was signed in there
+	}
+	for _, f := range asked {
+		f.App, f.Channel, f.Since = r.t.App, r.channel, r.at.Add(-time.Hour)
+		if denials, err := r.past.Denials(r.ctx, f); err != nil || len(denials) > 0 {
+			return r.deniedTo(denials), err
+		}
+	}
+	return nil, nil
 }
 
-func (r *reception) deniedBy(result authz.Result, rule, sentence string) *Verdict {
-	v := &Verdict{Code: Denied, Sentence: sentence, Fix: "See why with: belfry auth:explain --user " + r.q.User + " --channel " + r.channel}
+// deniedTo is about a question for the channel that was answered with no.
+func (r *reception) deniedTo(denials []authz.Denial) *Verdict {
+	if len(denials) == 0 {
+		return nil
+	}
+	d := denials[0]
+	return r.deniedBy(d.Result, d.Rule, d.UserID, fmt.Sprintf("Authorization for %s was denied to %s at %s: %s", r.channel, who(d.UserID), clock(d.At), ruleText(d.Rule, d.Reason)))
+}
+
+func (r *reception) deniedBy(result authz.Result, rule, user, sentence string) *Verdict {
+	ask := "belfry auth:explain --channel " + r.channel
+	if user != "" {
+		ask = "belfry auth:explain --user " + user + " --channel " + r.channel
+	}
+	v := &Verdict{Code: Denied, Sentence: sentence, Fix: "See why with: " + ask}
 	switch result {
 	case authz.NotSignedIn:
-		v.Code, v.Fix = NotSignedIn, "Sign in on that page before it subscribes."
+		v.Code, v.Fix = NotSignedIn, "Sign in on that page before it subscribes; a session that has ended counts as none."
 	case authz.NoRule:
 		v.Fix = "Add a rule for the channel to channels: in belfry.yaml; without one nobody has access."
 	case authz.Refused:
 		if rule != "" {
-			v.Fix = "Give the user what the rule " + quote(rule) + " asks for, or change the rule: belfry auth:explain --user " + r.q.User + " --channel " + r.channel
+			v.Fix = "Give the user what the rule " + quote(rule) + " asks for, or change the rule: " + ask
 		}
 	}
 	return v
+}
+
+// guest is about a receiver without a connection, where a page that nobody was
+// signed in on asked for the channel.
+func (r *reception) guest() (*Verdict, error) {
+	denials, err := r.past.Denials(r.ctx, authz.DenialFilter{App: r.t.App, Channel: r.channel, Result: authz.NotSignedIn, Since: r.at.Add(-time.Hour)})
+	if err != nil || len(denials) == 0 {
+		return nil, err
+	}
+	d := denials[0]
+	from := ""
+	if d.Address != "" {
+		from = " from " + d.Address
+	}
+	return r.deniedBy(d.Result, d.Rule, "", fmt.Sprintf("%s has no connection that is known; a page that nobody was signed in on (socket %s%s) asked for %s at %s, and was refused.",
+		upper(r.name()), d.Socket, from, r.channel, clock(d.At))), nil
 }
 
 // refusedSubscription is about a subscription that the realtime server refused.
@@ -328,19 +365,22 @@ func (r *reception) notConnected() (*Verdict, error) {
 				Fix:      "Events are for those who are there. Have the page fetch what it missed when it connects."}, nil
 		}
 	}
-	if r.setup.Nodes > 1 {
-		occupied, err := r.now.Channels(r.ctx, r.t.App)
-		if err != nil {
-			return nil, err
-		}
-		if local := len(r.receivers(r.t)); occupied[r.channel] > local {
-			return &Verdict{Code: OtherNode, Sentence: fmt.Sprintf("%s is not connected to this server; of the %d subscriptions to %s, %d are on other servers.", upper(r.name()), occupied[r.channel], r.channel, occupied[r.channel]-local),
-				Fix: "Ask on the server that the connection is on."}, nil
+	switch all, away, err := r.subscriptions(r.t.App, r.channel); {
+	case err != nil:
+		return nil, err
+	case away > 0:
+		return &Verdict{Code: OtherNode, Sentence: fmt.Sprintf("%s is not connected to this server; of %s to %s, %s on other servers.", upper(r.name()), count(all, "subscription", "subscriptions"), r.channel, are(away, "is", "are")),
+			Fix: "Ask on the server that the connection is on."}, nil
+	}
+	if len(r.all) == 0 {
+		if v, err := r.guest(); v != nil || err != nil {
+			return v, err
 		}
 	}
 	_, from := r.past.Reach()
 	v := &Verdict{Code: NotConnected, Sentence: fmt.Sprintf("%s has no connection, and since %s has had none that is known.", upper(r.name()), clock(from)),
 		Fix: "See the page's console (Pusher.logToConsole = true): does it connect, to this server, and is the user signed in there?"}
+	v.Evidence = append(v.Evidence, r.others()...)
 	if refused := r.past.RefusedConnections(r.t.App, r.at.Add(-time.Hour)); len(refused) > 0 {
 		one := refused[0]
 		line := fmt.Sprintf("%s refused; the last at %s from %s with %d: %s", are(len(refused), "connection was", "connections were"), clock(one.At), cmp.Or(one.Address, "an unknown address"), one.Code, period(one.Reason))

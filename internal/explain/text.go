@@ -96,6 +96,14 @@ func are(n int, one, many string) string {
 	return count(n, one, many)
 }
 
+// theyAre refers to n of something.
+func theyAre(n int) string {
+	if n == 1 {
+		return "it is"
+	}
+	return "they are"
+}
+
 func socketsText(n int) string {
 	if n == 1 {
 		return "One socket"

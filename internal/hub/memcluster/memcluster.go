@@ -56,6 +56,9 @@ func (n *Node) Stop() {
 	<-n.done
 }
 
+// Nodes counts the linked hubs.
+func (n *Node) Nodes() int { return len(n.net.nodes) }
+
 func (n *Node) carry() {
 	defer close(n.done)
 	for {
