@@ -39,6 +39,7 @@ func (s *Server) newConsole() *console.Console {
 			return nil, nil
 		},
 		Received: s.ingest.Recent,
+		Said:     s.reports.Said,
 		Explain:  s.explain,
 		Health:   s.consoleHealth,
 		Probes:   s.probe.probes,
@@ -165,6 +166,12 @@ func (h publicHub) Connections(app string, most int, wanted func(*hub.Connection
 	return h.Hub.Connections(app, most, func(c *hub.Connection) bool {
 		return c.App != probeApp && (wanted == nil || wanted(c))
 	})
+}
+
+// Connection gives one that is not the probe's.
+func (h publicHub) Connection(socketID string) (hub.Connection, bool) {
+	one, ok := h.Hub.Connection(socketID)
+	return one, ok && one.App != probeApp
 }
 
 // Usage gives what all apps but the probe's have used.

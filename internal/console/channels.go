@@ -2,7 +2,9 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -113,15 +115,8 @@ func shownChannel(app, name string, subscribers, members int) channel {
 	return ch
 }
 
-// Bounds of what one channel's own page shows.
-const (
-	maxMembers = 500
-	maxEvents  = 50
-)
-
-type member struct {
-	User string `json:"user_id"`
-}
+// maxEvents bounds what one channel's own page shows of its events.
+const maxEvents = 50
 
 // recent is a timeline without its steps.
 type recent struct {
@@ -141,11 +136,10 @@ func (c *Console) channel(r *http.Request, _ *call) (any, error) {
 		return nil, err
 	}
 	name := r.PathValue("name")
-	occupied, err := c.cfg.Hub.Channels(r.Context(), app.ID, "")
+	state, err := c.cfg.Hub.Channel(r.Context(), app.ID, name)
 	if err != nil {
 		return nil, err
 	}
-	info, there := occupied[name]
 	events := []recent{}
 	for _, t := range c.cfg.Trace.Events(trace.Filter{App: app.ID, Channel: name, Limit: maxEvents}) {
 		one := recent{ID: t.ID, Event: t.Event, Status: t.Status(), Size: t.Size, By: t.By}
@@ -157,30 +151,74 @@ func (c *Console) channel(r *http.Request, _ *call) (any, error) {
 		}
 		events = append(events, one)
 	}
-	if !there && len(events) == 0 {
-		names := make([]string, 0, len(occupied))
-		for other := range occupied {
-			names = append(names, other)
-		}
-		slices.Sort(names)
-		return nil, unknown("channel with subscribers or events", name, explain.Near(name, names))
+	if !state.Occupied && len(events) == 0 {
+		return nil, c.noChannel(r.Context(), app.ID, name)
 	}
-	members := []member{}
-	if there && strings.HasPrefix(name, "presence-") {
-		ids, err := c.cfg.Hub.Users(r.Context(), app.ID, name)
-		if err != nil {
-			return nil, err
-		}
-		slices.Sort(ids)
-		for _, id := range ids[:min(len(ids), maxMembers)] {
-			members = append(members, member{id})
-		}
-	}
-	ch := shownChannel(app.ID, name, info.Subscriptions, info.Users)
+	ch := shownChannel(app.ID, name, state.Subscriptions, state.Users)
 	if len(events) > 0 {
 		ch.Last = &lastEvent{events[0].Event, events[0].At, events[0].ID}
 	}
-	return map[string]any{"channel": ch, "members": members, "events": events}, nil
+	return map[string]any{"channel": ch, "events": events}, nil
+}
+
+func (c *Console) noChannel(ctx context.Context, app, name string) error {
+	occupied, err := c.cfg.Hub.Channels(ctx, app, "")
+	if err != nil {
+		return err
+	}
+	names := slices.Sorted(maps.Keys(occupied))
+	return unknown("channel with subscribers or events", name, explain.Near(name, names))
+}
+
+// maxInfo is how much the console shows of what a member says of themselves, in
+// bytes.
+const maxInfo = 1000
+
+// member is one of a presence channel. Info is JSON as text, since it is anything
+// that a page or an application wrote.
+type member struct {
+	User string `json:"user_id"`
+	Info string `json:"user_info,omitempty"`
+	Size int    `json:"user_info_bytes"`
+}
+
+// members answers with who is on a presence channel, by their ids; nobody is on
+// another.
+func (c *Console) members(r *http.Request, _ *call) (any, error) {
+	most, err := limit(r)
+	if err != nil {
+		return nil, err
+	}
+	app, err := c.app(r.PathValue("app"))
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.cfg.Hub.Members(r.Context(), app.ID, r.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
+	q := r.URL.Query()
+	text, after, total := strings.ToLower(q.Get("q")), q.Get("cursor"), 0
+	var found []pusher.Member
+	for _, m := range all {
+		if text != "" && !strings.Contains(strings.ToLower(m.ID), text) && !strings.Contains(strings.ToLower(string(m.Info)), text) {
+			continue
+		}
+		if total++; after == "" || m.ID > after {
+			found = append(found, m)
+		}
+	}
+	slices.SortFunc(found, func(a, b pusher.Member) int { return cmp.Compare(a.ID, b.ID) })
+	cursor := ""
+	if len(found) > most {
+		found = found[:most]
+		cursor = found[most-1].ID
+	}
+	shown := make([]member, len(found))
+	for i, m := range found {
+		shown[i] = member{m.ID, printable(clip(string(m.Info), maxInfo)), len(m.Info)}
+	}
+	return map[string]any{"members": shown, "total": total, "next_cursor": next(cursor)}, nil
 }
 
 // sendEvent sends a test event at once, through the broadcaster.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,6 +26,10 @@ type connection struct {
 	Channels []string  `json:"channels"` // the first 20
 	Count    int       `json:"channel_count"`
 	Waiting  int       `json:"waiting_bytes"`
+	In       int64     `json:"bytes_in"`
+	Out      int64     `json:"bytes_out"`
+	Library  string    `json:"library"`    // with its version; as the client says
+	Agent    string    `json:"user_agent"` // as the client says
 	Engine   string    `json:"engine"`
 }
 
@@ -52,7 +57,8 @@ func (c *Console) shown(one *hub.Connection, most int) connection {
 		names = append(names, seat.Channel)
 	}
 	return connection{Socket: one.Socket, App: c.appName(one.App), User: userOf(one), Address: one.Address, Opened: one.Opened,
-		Silent: one.Gauge.Silent.Seconds(), Channels: names, Count: len(one.Seats), Waiting: one.Gauge.Waiting, Engine: c.cfg.Engine}
+		Silent: one.Gauge.Silent.Seconds(), Channels: names, Count: len(one.Seats), Waiting: one.Gauge.Waiting, In: one.Gauge.In, Out: one.Gauge.Out,
+		Library: strings.TrimSpace(printable(one.Software.Library + " " + one.Software.Version)), Agent: printable(one.Software.Agent), Engine: c.cfg.Engine}
 }
 
 // userOf gives whom a connection stands for, as far as known.
@@ -64,7 +70,19 @@ func userOf(one *hub.Connection) string {
 	return user
 }
 
-// connections answers with the open connections, by app and socket id. Of a
+// orders are what connections may be sorted by, with what stands first. Without
+// one they are sorted by app and socket id.
+var orders = map[string]func(a, b *hub.Connection) int{
+	"received": func(a, b *hub.Connection) int { return cmp.Compare(b.Gauge.In, a.Gauge.In) },
+	"sent":     func(a, b *hub.Connection) int { return cmp.Compare(b.Gauge.Out, a.Gauge.Out) },
+	"waiting":  func(a, b *hub.Connection) int { return cmp.Compare(b.Gauge.Waiting, a.Gauge.Waiting) },
+	"silent":   func(a, b *hub.Connection) int { return cmp.Compare(b.Gauge.Silent, a.Gauge.Silent) },
+	"newest":   func(a, b *hub.Connection) int { return b.Opened.Compare(a.Opened) },
+	"oldest":   func(a, b *hub.Connection) int { return a.Opened.Compare(b.Opened) },
+}
+
+// connections answers with the open connections, by app and socket id, or the
+// first ones of another order, whose next page another moment would mix up. Of a
 // large server only the page that is asked for is kept.
 func (c *Console) connections(r *http.Request, _ *call) (any, error) {
 	most, err := limit(r)
@@ -73,8 +91,18 @@ func (c *Console) connections(r *http.Request, _ *call) (any, error) {
 	}
 	q := r.URL.Query()
 	text := strings.ToLower(q.Get("q"))
-	order := func(one *hub.Connection) string { return one.App + "\n" + one.Socket }
-	by := func(a, b hub.Connection) int { return cmp.Compare(order(&a), order(&b)) }
+	place := func(one *hub.Connection) string { return one.App + "\n" + one.Socket }
+	order, ordered := orders[q.Get("order")]
+	if !ordered && q.Get("order") != "" {
+		return nil, fault("order", "write one of "+strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
+	}
+	by := func(a, b hub.Connection) int {
+		first := 0
+		if ordered {
+			first = order(&a, &b)
+		}
+		return cmp.Or(first, cmp.Compare(place(&a), place(&b)))
+	}
 	after, total := q.Get("cursor"), 0
 	var page []hub.Connection
 	c.cfg.Hub.Connections(q.Get("app"), 0, func(one *hub.Connection) bool {
@@ -85,7 +113,7 @@ func (c *Console) connections(r *http.Request, _ *call) (any, error) {
 			text != "" && !finds(one, text):
 			return false
 		}
-		if total++; order(one) <= after {
+		if total++; !ordered && place(one) <= after {
 			return false
 		}
 		if page = append(page, *one); len(page) > 4*most {
@@ -98,7 +126,9 @@ func (c *Console) connections(r *http.Request, _ *call) (any, error) {
 	cursor := ""
 	if len(page) > most {
 		page = page[:most]
-		cursor = order(&page[most-1])
+		if !ordered {
+			cursor = place(&page[most-1])
+		}
 	}
 	all := []connection{}
 	for i := range page {
@@ -108,7 +138,7 @@ func (c *Console) connections(r *http.Request, _ *call) (any, error) {
 }
 
 func finds(one *hub.Connection, text string) bool {
-	for _, s := range [...]string{one.Socket, one.User, one.Address, one.App} {
+	for _, s := range [...]string{one.Socket, one.User, one.Address, one.App, one.Software.Library, one.Software.Agent} {
 		if strings.Contains(strings.ToLower(s), text) {
 			return true
 		}
@@ -128,16 +158,16 @@ func (c *Console) connection(r *http.Request, _ *call) (any, error) {
 	if past := c.cfg.Trace.Connections(trace.Links{Socket: id, Limit: 1}); len(past) > 0 {
 		history = &past[0]
 	}
-	found := c.cfg.Hub.Connections("", 1, func(one *hub.Connection) bool { return one.Socket == id })
-	if len(found) == 0 && history == nil {
+	found, there := c.cfg.Hub.Connection(id)
+	if !there && history == nil {
 		return nil, c.noConnection(id)
 	}
 	var open *connection
-	if len(found) > 0 {
-		one := c.shown(&found[0], maxChannels)
+	if there {
+		one := c.shown(&found, maxChannels)
 		open = &one
 	}
-	return map[string]any{"connection": open, "history": history}, nil
+	return map[string]any{"connection": open, "history": history, "page": c.pageOf(id)}, nil
 }
 
 func (c *Console) noConnection(id string) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/ingest"
 	"github.com/belfryhq/belfry/internal/queue"
+	"github.com/belfryhq/belfry/internal/report"
 	"github.com/belfryhq/belfry/internal/store"
 	"github.com/belfryhq/belfry/internal/trace"
 	"github.com/belfryhq/belfry/pusher"
@@ -54,6 +55,8 @@ type Config struct {
 	// came in.
 	Denials  func(ctx context.Context, f authz.DenialFilter) ([]authz.Denial, error)
 	Received func() []ingest.Entry
+	// Said gives what the page of a connection said of its handlers.
+	Said func(socket string) (report.Said, bool)
 	// Explain says why an event did or did not arrive.
 	Explain func(ctx context.Context, q explain.Question) (explain.Verdict, error)
 	// Health gives the parts of the server, Probes the last events that went the
@@ -81,8 +84,10 @@ type Hub interface {
 	Apps() []*belfry.App
 	App(id string) *belfry.App
 	Connections(app string, most int, wanted func(*hub.Connection) bool) []hub.Connection
+	Connection(socketID string) (hub.Connection, bool)
 	Channels(ctx context.Context, app, prefix string) (map[string]hub.ChannelInfo, error)
-	Users(ctx context.Context, app, channel string) ([]string, error)
+	Channel(ctx context.Context, app, name string) (hub.ChannelState, error)
+	Members(ctx context.Context, app, channel string) ([]pusher.Member, error)
 	End(socketID string, code pusher.CloseCode, reason string) bool
 }
 

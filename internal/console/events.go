@@ -46,7 +46,11 @@ func (c *Console) explain(r *http.Request, _ *call) (any, error) {
 		}
 		ask.Since = since
 	}
-	return c.cfg.Explain(r.Context(), ask)
+	verdict, err := c.cfg.Explain(r.Context(), ask)
+	if err != nil {
+		return nil, err
+	}
+	return c.explained(verdict), nil
 }
 
 // denials answers with authorizations that were refused, the latest first.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/gate"
@@ -52,6 +53,7 @@ func (c *Console) routes() []route {
 		{"POST", "connections/{socket}/close", "connection.close", c.closeConnection},
 		{"GET", "channels", "", c.channels},
 		{"GET", "channels/{app}/{name}", "", c.channel},
+		{"GET", "channels/{app}/{name}/members", "", c.members},
 		{"POST", "events", "event.send", c.sendEvent},
 		{"GET", "events/{id}", "", c.event},
 		{"GET", "explain", "", c.explain},
@@ -205,6 +207,17 @@ func unknown(what, name string, near []string) error {
 		e.Hint = "near it: " + strings.Join(near, ", ")
 	}
 	return e
+}
+
+// printable makes a text of somebody else's fit to be shown on one line: what is
+// no letter, mark, number, sign or space becomes U+FFFD.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }
 
 // clip bounds a text.

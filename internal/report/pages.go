@@ -37,6 +37,7 @@ type Pages struct {
 type page struct {
 	said     []said
 	failures []failed
+	failed   int // handlers that failed, in all
 	last     time.Time
 	gone     time.Time // when the connection ended; zero: it has not
 	bytes    int
@@ -91,6 +92,7 @@ func (p *Pages) Take(r Report) {
 		one.said = append(one.said, said{now, r.Handlers, r.More})
 		one.said = slices.Clone(one.said[max(0, len(one.said)-maxSaid):])
 	}
+	one.failed += len(r.Failures)
 	for _, f := range r.Failures {
 		one.failures = append(one.failures, failed{now, f})
 	}
@@ -164,6 +166,48 @@ func (p *Pages) Len() (pages, bytes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.pages), p.bytes
+}
+
+// Said is all that a page said that is kept, for people.
+type Said struct {
+	// Handlers are what it has handlers for, by channel, those of "" for all
+	// channels; since Since. More says that there are more channels. It must not be
+	// changed.
+	Handlers map[string][]string
+	More     bool
+	Since    time.Time
+	// Last is when it last said anything.
+	Last time.Time
+	// Failed is how many handlers failed; Failures are the last ten, in order, with
+	// when that was told.
+	Failed   int
+	Failures []FailedAt
+}
+
+// FailedAt is a handler that failed, and when that was told.
+type FailedAt struct {
+	At time.Time
+	Failure
+}
+
+// Said gives all that the page of a connection said that is kept; ok is false
+// when it said nothing.
+func (p *Pages) Said(socket string) (all Said, ok bool) {
+	if p == nil {
+		return Said{}, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := p.pages[socket]
+	if one == nil {
+		return Said{}, false
+	}
+	now := one.said[len(one.said)-1]
+	all = Said{Handlers: now.handlers, More: now.more, Since: now.at, Last: one.last, Failed: one.failed}
+	for _, f := range one.failures {
+		all.Failures = append(all.Failures, FailedAt{f.at, f.Failure})
+	}
+	return all, true
 }
 
 // Page is what a page said of one channel at one time.

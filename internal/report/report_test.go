@@ -226,3 +226,35 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestAllThatAPageSaidIsToldToPeople(t *testing.T) {
+	p, c := open(report.Config{})
+	if _, ok := p.Said("1.2"); ok {
+		t.Error("a page that said nothing")
+	}
+	if _, ok := (*report.Pages)(nil).Said("1.2"); ok {
+		t.Error("nobody reports to none")
+	}
+	take(t, p, `{"socket_id":"1.2","handlers":{"orders":["order.paid"]}}`)
+	c.pass(time.Minute)
+	since := c.now
+	take(t, p, `{"socket_id":"1.2","handlers":{"orders":["order.paid","order.sent"],"":["*"]},"more":true}`)
+	for i := range 12 {
+		c.pass(time.Second)
+		take(t, p, fmt.Sprintf(`{"socket_id":"1.2","handlers":{"orders":["order.paid","order.sent"],"":["*"]},"more":true,
+			"errors":[{"channel":"orders","event":"order.paid","error":"fault %d"}]}`, i))
+	}
+	all, ok := p.Said("1.2")
+	if !ok || !all.Since.Equal(since) || !all.Last.Equal(c.now) || !all.More || all.Failed != 12 || len(all.Failures) != 10 {
+		t.Fatalf("%+v, %v", all, ok)
+	}
+	if !slices.Equal(all.Handlers["orders"], []string{"order.paid", "order.sent"}) || !slices.Equal(all.Handlers[""], []string{"*"}) {
+		t.Errorf("%+v", all.Handlers)
+	}
+	if first, last := all.Failures[0], all.Failures[9]; first.Error != "fault 2" || last.Error != "fault 11" || !last.At.Equal(c.now) || !first.At.Equal(c.now.Add(-9*time.Second)) {
+		t.Errorf("%+v", all.Failures)
+	}
+	if _, ok := p.Said("1.3"); ok {
+		t.Error("another connection's page")
+	}
+}
