@@ -26,7 +26,7 @@ var layers = []struct {
 }{
 	{"vocabulary", []string{"."}},
 	{"mechanics", []string{"pusher", "webhook", "ui", "internal/store", "internal/run", "internal/retry", "internal/httpx", "internal/certs",
-		"internal/filelock", "internal/logs", "internal/socket/wsframe", "internal/webpush", "examples/*/school"}},
+		"internal/filelock", "internal/logs", "internal/words", "internal/socket/wsframe", "internal/webpush", "examples/*/school"}},
 	{"engines", []string{"internal/hub", "internal/hook", "internal/broadcast", "internal/queue", "internal/identity", "internal/authz",
 		"internal/notify", "internal/ingest", "internal/dashboard", "internal/trace", "internal/report", "internal/appstore"}},
 	{"drivers", []string{"internal/hub/*cluster", "internal/hub/*test", "internal/broadcast/*cast", "internal/queue/*queue", "internal/queue/*test",

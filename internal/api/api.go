@@ -12,6 +12,7 @@ import (
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/internal/words"
 	"github.com/belfryhq/belfry/pusher"
 )
 
@@ -231,9 +232,4 @@ func (d *Door) near(app *belfry.App, limit, event, channel string, size, max int
 }
 
 // clip bounds what an error repeats of its input.
-func clip(s string) string {
-	if len(s) > 100 {
-		return strings.ToValidUTF8(s[:100], "") + "…"
-	}
-	return s
-}
+func clip(s string) string { return words.Clip(s, 100) }

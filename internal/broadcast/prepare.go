@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/words"
 	"github.com/belfryhq/belfry/pusher"
 )
 
@@ -156,10 +157,4 @@ func isDashboard(channel string) bool {
 }
 
 // clip shortens what a stranger sent, for an error.
-func clip(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func clip(s string) string { return words.Clip(s, 64) }

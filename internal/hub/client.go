@@ -13,6 +13,7 @@ import (
 	"unique"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/words"
 	"github.com/belfryhq/belfry/pusher"
 )
 
@@ -360,9 +361,4 @@ func (b *bucket) take(now time.Time, rate, size float64) bool {
 }
 
 // clip bounds what a message repeats of its input.
-func clip(s string) string {
-	if len(s) > 200 {
-		return strings.ToValidUTF8(s[:200], "") + "…"
-	}
-	return s
-}
+func clip(s string) string { return words.Clip(s, 200) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/store"
+	"github.com/belfryhq/belfry/internal/words"
 )
 
 // Audience picks users who may act. All that is set must hold.
@@ -33,7 +34,7 @@ func (i *Identity) Next(ctx context.Context, a Audience, after string, limit int
 	if after != "" {
 		var ok bool
 		if from, ok = parseID(after); !ok {
-			return nil, belfry.Errorf(belfry.CodeInvalid, "%q is no user's id", clip(after, 40))
+			return nil, belfry.Errorf(belfry.CodeInvalid, "%q is no user's id", words.Cut(after, 40))
 		}
 	}
 	for _, part := range a.parts(from) {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/words"
 )
 
 // checkEmail gives an email as it is kept and the form in which it is unique.
@@ -16,7 +17,7 @@ func checkEmail(email string) (kept, key string, err error) {
 	kept = strings.TrimSpace(email)
 	parsed, err := mail.ParseAddress(kept)
 	if err != nil || parsed.Address != kept || len(kept) > 254 || !plainText(kept) {
-		return "", "", belfry.Errorf(belfry.CodeInvalid, "%q is no email address", clip(email, 80))
+		return "", "", belfry.Errorf(belfry.CodeInvalid, "%q is no email address", words.Cut(email, 80))
 	}
 	return kept, strings.ToLower(kept), nil
 }
@@ -40,7 +41,7 @@ func checkRoles(roles []string) ([]string, error) {
 	}
 	for _, role := range roles {
 		if role == "" || utf8.RuneCountInString(role) > 64 || strings.ContainsFunc(role, notInRole) {
-			return nil, belfry.Errorf(belfry.CodeInvalid, "%s is no role: use 1 to 64 letters, digits and _ - . : @ /", strconv.Quote(clip(role, 80)))
+			return nil, belfry.Errorf(belfry.CodeInvalid, "%s is no role: use 1 to 64 letters, digits and _ - . : @ /", strconv.Quote(words.Cut(role, 80)))
 		}
 	}
 	kept := slices.Compact(slices.Sorted(slices.Values(roles)))
@@ -61,19 +62,11 @@ func plainText(s string) bool {
 
 // clean makes plain text of what a stranger sent, of at most limit bytes.
 func clean(s string, limit int) string {
-	s = clip(s, limit)
+	s = words.Cut(s, limit)
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(s, ""))
-}
-
-// clip shortens s to at most limit bytes.
-func clip(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	return strings.ToValidUTF8(s[:limit], "")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/words"
 )
 
 // LimitError refuses an attempt that came too early. It unwraps to a
@@ -127,7 +128,7 @@ func get[K comparable](from *simplelru.LRU[K, *failures], key K, now time.Time) 
 func network(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
-		return clip(address, 64)
+		return words.Cut(address, 64)
 	}
 	if a = a.Unmap().WithZone(""); a.Is6() {
 		prefix, _ := a.Prefix(64)

@@ -15,6 +15,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/words"
 )
 
 // Issuer is an application, or its identity provider, whose JWTs count. Issuer,
@@ -129,7 +130,7 @@ func (s *Issuer) check(say func(key, format string, args ...any)) {
 		}
 	}
 	if s.Prefix != "" && (strings.Trim(s.Prefix, "0123456789") == "" || len(s.Prefix) > 40 || !plainText(s.Prefix)) {
-		say("prefix", "needs a character that is no digit, and at most 40 bytes; write %q", clip(s.Prefix, 40)+":")
+		say("prefix", "needs a character that is no digit, and at most 40 bytes; write %q", words.Cut(s.Prefix, 40)+":")
 	}
 }
 

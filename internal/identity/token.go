@@ -13,6 +13,7 @@ import (
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/store"
+	"github.com/belfryhq/belfry/internal/words"
 )
 
 // What a token may be for.
@@ -156,13 +157,13 @@ func (t *Token) check(now time.Time) error {
 	case !t.Expires.After(now):
 		return invalid("the token would have expired already")
 	case len(t.App) > 200 || !plainText(t.App):
-		return invalid("%q is no app's id", clip(t.App, 80))
+		return invalid("%q is no app's id", words.Cut(t.App, 80))
 	case len(t.Channels) > 100:
 		return invalid("the token has more than 100 channel patterns")
 	}
 	for _, scope := range t.Scopes {
 		if !slices.Contains(Scopes(), scope) {
-			return invalid("%q is no scope: use %s", clip(scope, 80), strings.Join(Scopes(), ", "))
+			return invalid("%q is no scope: use %s", words.Cut(scope, 80), strings.Join(Scopes(), ", "))
 		}
 		if !mayHave(t.User, scope) {
 			return &belfry.Error{Code: belfry.CodeForbidden, Message: "user " + t.User.ID + " lacks the role that the scope " + scope + " needs",
@@ -171,7 +172,7 @@ func (t *Token) check(now time.Time) error {
 	}
 	for _, pattern := range t.Channels {
 		if pattern == "" || len(pattern) > 200 || !plainText(pattern) || strings.Count(pattern, "*") > 10 {
-			return invalid("%q is no channel pattern: use up to 200 characters and ten *", clip(pattern, 80))
+			return invalid("%q is no channel pattern: use up to 200 characters and ten *", words.Cut(pattern, 80))
 		}
 	}
 	return nil
@@ -267,7 +268,7 @@ func (i *Identity) Tokens(ctx context.Context, userID string) ([]*Token, error) 
 // RevokeToken ends a token, given by its id. The subscriptions that stood on it
 // end too. A token that does not exist gives CodeNotFound.
 func (i *Identity) RevokeToken(ctx context.Context, id string) error {
-	missing := &belfry.Error{Code: belfry.CodeNotFound, Message: "there is no token " + strconv.Quote(clip(id, 40)), Hint: "belfry user:token --list shows all"}
+	missing := &belfry.Error{Code: belfry.CodeNotFound, Message: "there is no token " + strconv.Quote(words.Cut(id, 40)), Hint: "belfry user:token --list shows all"}
 	number, ok := parseID(id)
 	if !ok {
 		return missing

@@ -10,6 +10,7 @@ import (
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/store"
+	"github.com/belfryhq/belfry/internal/words"
 )
 
 // Account is a user with what only operators see.
@@ -293,7 +294,7 @@ func (i *Identity) change(ctx context.Context, id string, f func(context.Context
 }
 
 func noUser(id string) error {
-	return &belfry.Error{Code: belfry.CodeNotFound, Message: "there is no user " + strconv.Quote(clip(id, 40)), Hint: "belfry user:list shows all"}
+	return &belfry.Error{Code: belfry.CodeNotFound, Message: "there is no user " + strconv.Quote(words.Cut(id, 40)), Hint: "belfry user:list shows all"}
 }
 
 func formatID(number int64) string { return strconv.FormatInt(number, 10) }

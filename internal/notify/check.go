@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/words"
 )
 
 // Bounds, in characters but for data.
@@ -324,10 +325,4 @@ func (n *Notify) checkNamed(ctx context.Context, found faults, field string, nam
 }
 
 // clip shortens what a stranger sent, for an error.
-func clip(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func clip(s string) string { return words.Clip(s, 64) }

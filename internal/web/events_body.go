@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/belfryhq/belfry"
+	"github.com/belfryhq/belfry/internal/words"
 )
 
 // eventBody is the body of POST /api/events.
@@ -239,10 +240,4 @@ func duration(v json.RawMessage, into *time.Duration) error {
 }
 
 // clip shortens what a stranger sent, for an error.
-func clip(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func clip(s string) string { return words.Clip(s, 64) }

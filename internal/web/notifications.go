@@ -12,6 +12,7 @@ import (
 	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/identity"
 	"github.com/belfryhq/belfry/internal/notify"
+	"github.com/belfryhq/belfry/internal/words"
 	"github.com/belfryhq/belfry/pusher"
 )
 
@@ -95,7 +96,7 @@ func (d *notifications) serve(scope string, f handler) http.HandlerFunc {
 		}
 		if invalid, ok := errors.AsType[*notify.Invalid](err); ok {
 			writeJSON(w, http.StatusUnprocessableEntity, fieldProblem{
-				gate.Problem{Error: "some fields have faults: " + clipTo(invalid.Error(), 500), Code: belfry.CodeInvalid}, invalid.Fields})
+				gate.Problem{Error: "some fields have faults: " + words.Clip(invalid.Error(), 500), Code: belfry.CodeInvalid}, invalid.Fields})
 			return
 		}
 		if err != nil {
@@ -195,12 +196,4 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		}
 	}
 	return body, err
-}
-
-// clipTo shortens an error for people.
-func clipTo(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }
