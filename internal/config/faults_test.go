@@ -50,6 +50,7 @@ func TestFaultsOfTheFile(t *testing.T) {
 		{"below unlimited", app + "    limits: {batch_size: -2}\n", `5:26: apps[0].limits.batch_size: "-2" is not a limit; write a whole number, 0 for off, or unlimited`},
 		{"size without a unit", app + "    limits: {event_data: 10}\n", `5:26: apps[0].limits.event_data: "10" is not a size; write it with its unit: 10KB`},
 		{"size out of range", "server: {max_message_size: 1GB}\n", `1:28: server.max_message_size: "1GB" is outside 1KB to 16MB`},
+		{"number out of range", "webhooks: {keep_failed: 99}\n", `1:25: webhooks.keep_failed: "99" is outside 100 to 1000000`},
 		{"duration without a unit", "server: {ping_after: 25}\n", `1:22: server.ping_after: "25" is not a duration; write it with its unit: 25s`},
 		{"duration out of range", app + "    activity_timeout: 3s\n", `5:23: apps[0].activity_timeout: "3s" is outside 5s to 120s`},
 		{"no probe", "health: {probe_every: 0s}\n", `1:23: health.probe_every: "0s" is outside 1s to 1m`},

@@ -168,6 +168,9 @@ func (f *field) number(text, shown string) (int64, error) {
 }
 
 func (f *field) bound(text string) int64 {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
 	n, _ := parseSize(text, true)
 	return n
 }
