@@ -1,9 +1,9 @@
 import type { ReactNode } from 'react'
 import { Refusal } from '../../request'
 import { wordsOf } from '../kit/States'
+import { useSettled } from '../kit/useSettled'
 import type { Target } from './model'
 import { useAudience } from './queries'
-import { useSettled } from './useSettled'
 import { listed, numeral, people } from './words'
 
 /** What is missing of a target before anybody can be counted; "" for nothing. */

@@ -1,8 +1,8 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { wordsOf } from '../kit/States'
+import { useSettled } from '../kit/useSettled'
 import { type Found, findPeople, peopleNamed } from './api'
-import { useSettled } from './useSettled'
 import { numeral } from './words'
 
 const named = 100 // whose names are shown
