@@ -31,6 +31,8 @@ type elsewhere struct {
 	url       string // --url
 	tokenFile string // --token-file
 	allowHTTP bool   // --allow-http
+
+	line []byte // of standard input, with the token
 }
 
 func (e *elsewhere) register(root *cobra.Command) {
@@ -89,6 +91,12 @@ func (p *Program) mayGo(cmd *cobra.Command) error {
 	}
 	if p.dataDir != "" || p.config != "" {
 		return &usageError{errors.New("--data-dir and --config name this machine's own, --url and --token-file a server on another: give one or the other")}
+	}
+	if p.elsewhere.tokenFile == "-" { // before the command reads what is its own
+		var err error
+		if p.elsewhere.line, err = firstLine(p.Stdin); err != nil {
+			return fmt.Errorf("read the API token: %w", err)
+		}
 	}
 	return nil
 }
@@ -158,7 +166,7 @@ func (p *Program) token() (string, error) {
 			return "", &usageError{errors.New("--url wants an API token of an administrator: set BELFRY_TOKEN, or give --token-file")}
 		}
 	case "-":
-		text, err = firstLine(p.Stdin)
+		text = p.elsewhere.line
 	default:
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(p.Dir, file)

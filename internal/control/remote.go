@@ -220,10 +220,10 @@ func (d *Remote) run(w http.ResponseWriter, r *http.Request, one *call, streams 
 		}
 		defer d.close(s)
 		ctx, end := context.WithCancelCause(r.Context())
-		watched := make(chan struct{})
+		watched, asked := make(chan struct{}), r
 		go func() {
 			defer close(watched)
-			d.watch(ctx, r, s, end)
+			d.watch(ctx, asked, s, end)
 		}()
 		defer func() {
 			end(nil)
