@@ -10,6 +10,7 @@ import (
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/authz"
 	"github.com/belfryhq/belfry/internal/console"
+	"github.com/belfryhq/belfry/internal/control"
 	"github.com/belfryhq/belfry/internal/doctor"
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/ingest"
@@ -105,12 +106,20 @@ func (s *Server) examined() doctor.Local {
 	if s.cfg.ConfigFile != "" {
 		settings = s.cfg.ConfigFile
 	}
-	return doctor.Local{
+	l := doctor.Local{
 		Settings: settings, Listen: s.cfg.Listen, DataDir: s.cfg.DataDir, Running: running, DB: s.backend.DB,
 		Broadcaster: s.backend.Broadcast.Driver(), Reach: s.checkBroadcaster,
 		Sizes: s.looks.sizes.Get, Workers: s.looks.workers.Get, Sync: s.cfg.Backend.Queue == "sync",
 		WebhookSecrets: s.cfg.WebhookSecrets, Dashboards: len(s.dashboards.Names()), Weak: ingest.Weak,
 	}
+	if s.cfg.Settings != nil {
+		l.Changes = func(ctx context.Context) (reload, restart []string, err error) {
+			changes, err := s.cfg.Settings.Diff(ctx)
+			reload, restart = control.Keys(changes)
+			return reload, restart, err
+		}
+	}
+	return l
 }
 
 // dialable gives an address at which this machine reaches a listener of its own.

@@ -158,6 +158,44 @@ func TestDoctorNamesAProxyThatDoesNotPassTheUpgrade(t *testing.T) {
 	finds(t, doctorTarget(t, front), "websocket", doctor.UpgradeNotPassed)
 }
 
+func TestDoctorNamesWhatAnswersInsteadOfTheServer(t *testing.T) {
+	h := serve(t, testApp())
+	page := func(w http.ResponseWriter, status int) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(status)
+		w.Write([]byte("<html><body><h1>" + http.StatusText(status) + "</h1></body></html>"))
+	}
+	away := doctorProxy(t, h.addr, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { page(w, http.StatusBadGateway) })
+	c := finds(t, doctorTarget(t, away), "signature", doctor.ServerBehindAway)
+	if !strings.Contains(c.Seen, "502 Bad Gateway") {
+		t.Errorf("seen: %s", c.Seen)
+	}
+	half := doctorProxy(t, h.addr, func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		if strings.HasPrefix(r.URL.Path, "/apps/") {
+			page(w, http.StatusNotFound)
+			return
+		}
+		pass.ServeHTTP(w, r)
+	})
+	c = finds(t, doctorTarget(t, half), "signature", doctor.APIRefused)
+	if !strings.Contains(c.Fix, "have the proxy pass /apps/ to the server") {
+		t.Errorf("to do: %s", c.Fix)
+	}
+	moved := doctorProxy(t, h.addr, func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		http.Redirect(w, r, "https://ws.shop.test"+r.URL.RequestURI(), http.StatusMovedPermanently)
+	})
+	c = finds(t, doctorTarget(t, moved), "signature", doctor.Redirected)
+	if !strings.Contains(c.Fix, "scheme https, host ws.shop.test, port 443;") || strings.Contains(c.Fix, "auth_signature") {
+		t.Errorf("to do: %s", c.Fix)
+	}
+	keyOnly := doctorTarget(t, moved)
+	keyOnly.Secret = ""
+	finds(t, keyOnly, "websocket", doctor.Redirected)
+	keyOnly = doctorTarget(t, away)
+	keyOnly.Secret = ""
+	finds(t, keyOnly, "websocket", doctor.ServerBehindAway)
+}
+
 func TestDoctorNamesWhereEventsAreLost(t *testing.T) {
 	pages, others := serve(t, testApp()), serve(t, testApp())
 	front := doctorProxy(t, pages.addr, func(w http.ResponseWriter, r *http.Request, pass http.Handler) {

@@ -38,9 +38,13 @@ func (c *doctorCommand) local(ctx context.Context) []doctor.Check {
 	if cfg.File() != "" {
 		l.Settings = cfg.File()
 	}
-	status, running := c.status(ctx)
+	link, status, err := c.status(ctx)
+	running := err == nil
 	if running {
-		l.Running = runningServer(cfg, status)
+		defer link.Close()
+		l.Running, l.Changes = runningServer(cfg, status), changes(link)
+	} else if l.Holder = control.Holder(cfg.DataDir); l.Holder != 0 {
+		l.Silence = err
 	}
 	if l.DB = existingDatabase(cfg); l.DB != nil {
 		defer l.DB.Close()
@@ -55,15 +59,26 @@ func (c *doctorCommand) local(ctx context.Context) []doctor.Check {
 	return append(checks, c.through(ctx, cfg, l, status)...)
 }
 
-// status asks the running server who it is.
-func (c *doctorCommand) status(ctx context.Context) (control.Status, bool) {
+// status asks the running server who it is. The caller closes the link.
+func (c *doctorCommand) status(ctx context.Context) (*control.Client, control.Status, error) {
 	link, err := c.dialHere(ctx)
 	if err != nil {
-		return control.Status{}, false
+		return nil, control.Status{}, err
 	}
-	defer link.Close()
 	s, err := link.Status(ctx)
-	return s, err == nil
+	if err != nil {
+		link.Close()
+	}
+	return link, s, err
+}
+
+// changes asks a server for settings that were changed and not taken up.
+func changes(link *control.Client) func(context.Context) (reload, restart []string, err error) {
+	return func(ctx context.Context) (reload, restart []string, err error) {
+		all, err := link.Diff(ctx)
+		reload, restart = control.Keys(all)
+		return reload, restart, err
+	}
 }
 
 // runningServer says how this machine reaches a server.

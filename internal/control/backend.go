@@ -90,6 +90,19 @@ type Change struct {
 	NeedsRestart bool `json:"needs_restart"`
 }
 
+// Keys gives the keys of changes: those that a reload takes on, and those that
+// want a restart.
+func Keys(changes []Change) (reload, restart []string) {
+	for _, c := range changes {
+		if c.NeedsRestart {
+			restart = append(restart, c.Key)
+		} else {
+			reload = append(reload, c.Key)
+		}
+	}
+	return reload, restart
+}
+
 // Status says what runs.
 type Status struct {
 	Version    string    `json:"version"`

@@ -111,6 +111,15 @@ func claim(dir string) (*filelock.Lock, error) {
 	return lock, nil
 }
 
+// Holder gives the process that holds a data folder, whether or not it answers;
+// 0 when none does.
+func Holder(dir string) (pid int) {
+	if held, err := filelock.Held(filepath.Join(dir, PIDName)); err != nil || !held {
+		return 0
+	}
+	return readPID(dir)
+}
+
 func readPID(dir string) int {
 	text, _ := os.ReadFile(filepath.Join(dir, PIDName))
 	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))

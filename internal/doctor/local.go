@@ -29,8 +29,15 @@ type Local struct {
 	// Settings says where they come from. Listen is the address that a start
 	// would take, DataDir the data folder.
 	Settings, Listen, DataDir string
-	// Running is the server on that folder; nil when none runs.
+	// Running is the server on that folder; nil when none answers. Holder is then
+	// the process that holds the folder all the same, 0 for none, and Silence what
+	// became of asking it.
 	Running *Running
+	Holder  int
+	Silence error
+	// Changes gives the keys of settings that were changed and that the server has
+	// not taken up: what a reload would, and what a restart would. It may be nil.
+	Changes func(ctx context.Context) (reload, restart []string, err error)
 	// DB is the database; nil when there is none yet. Broadcaster is the kind of
 	// connection. All functions may be nil.
 	DB          *store.DB
@@ -78,6 +85,7 @@ func (l Local) Steps() []Step {
 		{Name: "data folder", Run: l.folder},
 		{Name: "port", Run: l.port},
 		{Name: "server", Run: l.server},
+		{Name: "settings in force", Needs: []string{"server"}, Run: l.changes},
 		{Name: "capacity", Run: l.capacity},
 		{Name: "disk", Run: l.disk},
 		{Name: "database", Run: l.database},
@@ -130,6 +138,9 @@ func (l Local) port(ctx context.Context) Check {
 	if l.Running != nil {
 		return Pass("%s is the running server's", l.Running.Address)
 	}
+	if l.Holder != 0 {
+		return Skip("it may be held by process %d, which holds the data folder", l.Holder)
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Listen)
 	if err != nil {
 		return Fail(PortTaken, "stop what holds the port, or choose another with BELFRY_LISTEN", "%s cannot be listened on: %s", l.Listen, plain(err))
@@ -139,10 +150,31 @@ func (l Local) port(ctx context.Context) Check {
 }
 
 func (l Local) server(context.Context) Check {
+	if l.Running == nil && l.Holder != 0 {
+		return Fail(NotAnswering, fmt.Sprintf("see its log, and its open files below; kill -CONT %[1]d if it was stopped; before a restart, kill -QUIT %[1]d writes what it does into its log, and ends it", l.Holder),
+			"process %d holds %s and does not answer: %s", l.Holder, l.DataDir, plain(l.Silence))
+	}
 	if l.Running == nil {
 		return Fail(NotRunning, "start one with: belfry serve; if one runs elsewhere, name its folder with --data-dir, or examine it with --host and --key", "no server runs on %s", l.DataDir)
 	}
 	return Pass("process %d on %s", l.Running.PID, l.Running.Address)
+}
+
+// changes finds settings that were edited and not taken up.
+func (l Local) changes(ctx context.Context) Check {
+	if l.Changes == nil {
+		return Skip("the server was not started from settings that can be read again")
+	}
+	reload, restart, err := l.Changes(ctx)
+	switch {
+	case err != nil:
+		return Skip("the server does not say which of its settings were changed: %s", plain(err))
+	case len(restart) > 0:
+		return Fail(SettingsNotInForce, "restart the server; belfry config diff shows old and new", "changed since the server read its settings: %s", short(strings.Join(append(restart, reload...), ", ")))
+	case len(reload) > 0:
+		return Fail(SettingsNotInForce, "belfry config reload; belfry config diff shows old and new", "changed since the server read its settings: %s", short(strings.Join(reload, ", ")))
+	}
+	return Pass("the server has taken up all settings")
 }
 
 // What one idle connection takes here, as measured, and in the kernel.
@@ -160,7 +192,7 @@ func (l Local) machine() Machine {
 	if l.Machine != nil {
 		return *l.Machine
 	}
-	pid := os.Getpid()
+	pid := cmp.Or(l.Holder, os.Getpid())
 	if l.Running != nil {
 		pid = l.Running.PID
 	}
@@ -187,7 +219,7 @@ func (l Local) capacity(context.Context) Check {
 		}
 	}
 	files := strconv.Itoa(m.Files)
-	if m.Open > 0 && l.Running != nil {
+	if m.Open > 0 && (l.Running != nil || l.Holder != 0) {
 		files = fmt.Sprintf("%d of %d", m.Open, m.Files)
 	}
 	seen := fmt.Sprintf("this machine holds about %d connections, by %s (open files: %s, %s: %d MB)", max(0, holds), by, files, memory, m.Memory>>20)
@@ -293,8 +325,31 @@ func (l Local) workers(ctx context.Context) Check {
 	if len(alive) == 0 {
 		return Fail(NoWorker, "start one with: belfry broadcast:start, or serve without --no-workers", "no worker is alive (known: %d): queued events wait", len(all))
 	}
+	if alone := l.alone(ctx, alive); len(alone) > 0 {
+		return Fail(NoWorker, "start one for them: belfry broadcast:start --queue=NAME,NAME", "jobs wait in queues that no worker takes jobs from: %s", short(strings.Join(alone, ", ")))
+	}
 	last := slices.MaxFunc(alive, func(a, b queue.WorkerInfo) int { return a.Seen.Compare(b.Seen) }).Seen
 	return Pass("alive: %d; the last heartbeat was %.0f s ago", len(alive), max(0, time.Since(last).Seconds()))
+}
+
+// alone gives the queues in which jobs wait that no worker is for. A queue that
+// is paused has its own check.
+func (l Local) alone(ctx context.Context, workers []queue.WorkerInfo) (names []string) {
+	if l.Sizes == nil {
+		return nil
+	}
+	sizes, err := l.Sizes(ctx)
+	if err != nil {
+		return nil
+	}
+	for name, s := range sizes {
+		served := slices.ContainsFunc(workers, func(w queue.WorkerInfo) bool { return slices.Contains(w.Queues, name) })
+		if s.Waiting > 0 && !s.Paused && !served {
+			names = append(names, fmt.Sprintf("%s (%d)", name, s.Waiting))
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (l Local) broadcaster(ctx context.Context) Check {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -79,6 +80,10 @@ func (e *examination) connect(ctx context.Context) Check {
 	conn, resp, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{HTTPClient: e.http, HTTPHeader: header})
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+			body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // the library keeps so much of it
+			if c, ok := e.between(resp, body); ok && c.Cause != APIRefused {
+				return c
+			}
 			return Fail(UpgradeNotPassed, "have the proxy pass the upgrade: HTTP/1.1 with the headers Upgrade and Connection, on the path /app/; or mend the path",
 				"the WebSocket's upgrade was answered with %s instead of 101", resp.Status)
 		}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/rand"
@@ -14,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -190,6 +192,9 @@ func (e *examination) signature(ctx context.Context) Check {
 		return Fail(NotReached, "check scheme and port", "the HTTP API gave no answer over %s: %s", e.Scheme, plain(err))
 	}
 	text := e.said(body)
+	if c, ok := e.between(resp, body); ok {
+		return c
+	}
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return Pass("the HTTP API takes the signature of app %s", short(e.AppID))
@@ -207,6 +212,29 @@ func (e *examination) signature(ctx context.Context) Check {
 		return Fail(WrongSecret, "compare the secret with the server's, without quotes and spaces around it; after a change of .env run: php artisan config:clear", "the server does not take the signature: %s", text)
 	}
 	return Fail(APIRefused, "see the server's log, and whether something before it answers", "the HTTP API answered %s: %s", resp.Status, text)
+}
+
+// between tells answers of what stands before the server from the server's own.
+func (e *examination) between(resp *http.Response, body []byte) (Check, bool) {
+	switch to, err := resp.Location(); {
+	case resp.StatusCode >= 300 && resp.StatusCode < 400 && err == nil:
+		port := cmp.Or(to.Port(), map[string]string{"https": "443", "wss": "443"}[to.Scheme], "80")
+		return Fail(Redirected, fmt.Sprintf("publish and connect there: scheme %s, host %s, port %s; publishers and pages do not follow", short(to.Scheme), short(to.Hostname()), short(port)),
+			"the address sends elsewhere, with %s", resp.Status), true
+	case !isPage(resp, body):
+		return Check{}, false
+	case slices.Contains([]int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, resp.StatusCode):
+		return Fail(ServerBehindAway, "see that the server runs, and that the proxy is told its address and port; its error log says more", "a proxy answers %s: it does not reach the server", resp.Status), true
+	case resp.StatusCode == http.StatusNotFound:
+		return Fail(APIRefused, "have the proxy pass "+e.Path+"/apps/ to the server, as it does "+e.Path+"/app/; or mend host and path", "a page answers %s, which is not the server's: what stands before it does not pass the HTTP API on", resp.Status), true
+	}
+	return Check{}, false
+}
+
+// isPage reports whether an answer is a page for people, as proxies and sites
+// give, and no API does.
+func isPage(resp *http.Response, body []byte) bool {
+	return strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") || strings.HasPrefix(strings.TrimSpace(string(body)), "<")
 }
 
 // said is an answer's text for people, without what was signed.

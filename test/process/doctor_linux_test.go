@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,6 +119,92 @@ func TestDoctorNamesAServerThatMayOpenFewFiles(t *testing.T) {
 	limit(600)
 	h.finds("capacity", "few_file_descriptors", "by its limit of open files")
 	limit(5000)
+	h.healthy()
+
+	open, err := os.ReadDir("/proc/" + h.pid() + "/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit(len(open) + 20)
+	leave := h.crowd()
+	h.finds("capacity", "few_file_descriptors", "this machine holds about 0 connections", "not_answering")
+	leave()
+	limit(5000)
+	h.healthy()
+}
+
+// crowd opens connections until the server takes no more, which then holds for
+// doctor too.
+func (h *host) crowd() (leave func()) {
+	h.t.Helper()
+	var all []net.Conn
+	leave = func() {
+		for _, c := range all {
+			c.Close()
+		}
+	}
+	for range 1000 {
+		c, err := net.Dial("tcp", h.addr)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		all = append(all, c)
+		fmt.Fprintf(c, "GET /app/%s?protocol=7 HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", appKey, h.addr)
+		c.SetReadDeadline(time.Now().Add(3 * time.Second))
+		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			return leave // this one waits to be accepted
+		} else if err != nil {
+			h.t.Fatalf("after %d connections: %v", len(all), err)
+		}
+	}
+	h.t.Fatal("the server takes any number of connections")
+	return leave
+}
+
+func TestDoctorNamesAServerThatDoesNotAnswer(t *testing.T) {
+	h := doctorHost(t)
+	h.signal(syscall.SIGSTOP)
+	h.finds("server", "not_answering", "process "+h.pid()+" holds ")
+	h.signal(syscall.SIGCONT)
+	h.healthy()
+}
+
+func TestDoctorNamesSettingsThatTheServerHasNotTakenUp(t *testing.T) {
+	h := doctorHost(t)
+	h.configure(configuration + "server: {ping_after: 20s}\n")
+	h.finds("settings in force", "settings_not_in_force", "server.ping_after")
+	h.configure(strings.Replace(configuration, "secret: process-secret", "secret: another-secret-9c1f", 1))
+	h.finds("settings in force", "settings_not_in_force", "apps[1001].secret", "wrong_secret")
+	if out, exit := h.run("config", "reload"); exit != 0 {
+		t.Fatalf("reload: %d %s", exit, out)
+	}
+	h.healthy()
+}
+
+func TestDoctorNamesAQueueThatNoWorkerTakesJobsFrom(t *testing.T) {
+	h := newHost(t, configuration)
+	h.serve = []string{"--no-workers"}
+	h.start()
+	work := func(args ...string) (end func()) {
+		worker := h.command(append([]string{"broadcast:start"}, args...)...)
+		if err := worker.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return sync.OnceFunc(func() {
+			worker.Process.Signal(os.Interrupt)
+			worker.Wait()
+		})
+	}
+	end := work() // as an operator does who does not think of the other queues
+	defer end()
+	h.healthy()
+	if out, exit := h.run("event:send", "orders", "paid", "{}", "--queue", "notifications"); exit != 0 {
+		t.Fatalf("event:send: %d %s", exit, out)
+	}
+	h.finds("workers", "no_worker", "no worker takes jobs from: notifications (1)")
+	end()
+	defer work("--queue=default,notifications")()
 	h.healthy()
 }
 
