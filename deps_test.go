@@ -60,7 +60,7 @@ var thirdParty = map[string][]string{
 	"internal/doctor":               {"github.com/coder/websocket", "golang.org/x/sys"},
 	"internal/gate":                 {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
 	"internal/api":                  {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
-	"internal/socket":               {"golang.org/x/time", "github.com/hashicorp/golang-lru/"},
+	"internal/socket":               {"golang.org/x/sys", "golang.org/x/time", "github.com/hashicorp/golang-lru/"},
 	"internal/ops":                  {"github.com/prometheus/"},
 	"internal/bench":                {"golang.org/x/sys"},
 	"internal/config":               {"github.com/goccy/go-yaml"},

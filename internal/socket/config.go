@@ -15,6 +15,9 @@ type Config struct {
 	Logger *slog.Logger // default: nothing is logged
 	// Portable has Open make the portable engine even where there is a better one.
 	Portable bool
+	// OneCallEach has the Linux engine write to each subscriber with a system call
+	// of its own, where otherwise it sends to many with one, by io_uring.
+	OneCallEach bool
 	// PathPrefix stands before /app/{key}; default none (WS-01).
 	PathPrefix string
 	// Express, if set, answers POST requests under {PathPrefix}/apps/ where the

@@ -138,8 +138,12 @@ func (e *Sharded) OnYield(f func()) {
 // Ready gives how many descriptors of a shard's epoll set are ready, waiting up
 // to ms milliseconds for one.
 func Ready(o hub.Outlet, ms int) int {
-	n, _ := syscall.EpollWait(o.(*shard).poller.fd, make([]syscall.EpollEvent, 64), ms)
-	return n
+	for {
+		n, err := syscall.EpollWait(o.(*shard).poller.fd, make([]syscall.EpollEvent, 64), ms)
+		if err != syscall.EINTR { // the runtime's own signals
+			return n
+		}
+	}
 }
 
 // Report has a shard handle an event as if the system reported it.

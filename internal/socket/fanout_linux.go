@@ -103,24 +103,18 @@ func (seats *shardSeats) matched(d *hub.Delivery) int {
 
 // direct writes a message to every subscriber at once. s.mu is held.
 func (s *shard) direct(seats *shardSeats, d *hub.Delivery) (r hub.Receipt) {
-	var l lagging
+	var t tally
 	for i := range seats.all {
 		c := seats.all[i].conn
 		if d.Skips(&c.client) {
 			continue
 		}
 		r.Matched++
-		switch c.push(d.Message) {
-		case written:
-			r.Written++
-		case waiting:
-			r.Waiting++
-			l.count(c)
-		case dropped:
-			r.Dropped++
-		}
+		s.put(c, d.Message, &t)
 	}
-	s.gateIf(seats, l, r.Matched)
+	s.sendAll(&t)
+	r.Written, r.Waiting, r.Dropped = t.written, t.waiting, t.dropped
+	s.gateIf(seats, t.lagging, r.Matched)
 	return r
 }
 
@@ -225,12 +219,13 @@ type round struct {
 func (s *shard) deliver(seats *shardSeats) {
 	r := &s.round
 	r.seats, seats.running = seats, true
-	var l lagging
+	var t tally
 	for at := 0; ; at++ {
 		s.complete(at)
 		if at == len(seats.all) {
-			s.gateIf(seats, l, seats.live)
-			l, at = lagging{}, 0
+			s.sendAll(&t)
+			s.gateIf(seats, t.lagging, seats.live)
+			t, at = tally{}, 0
 			r.compact()
 			s.complete(at)
 		}
@@ -245,6 +240,7 @@ func (s *shard) deliver(seats *shardSeats) {
 		}
 		if s.writes++; s.writes >= yieldAfter {
 			s.writes = 0
+			s.sendAll(&t)
 			s.mu.Unlock()
 			s.yield()
 			s.mu.Lock()
@@ -252,14 +248,15 @@ func (s *shard) deliver(seats *shardSeats) {
 			r.takeIn(at)
 		}
 		if c := seats.all[at].conn; c != nil {
-			if message := r.messages(&seats.all[at]); len(message) > 0 && c.push(message) == waiting {
-				l.count(c)
+			if message := r.messages(&seats.all[at]); len(message) > 0 {
+				s.put(c, message, &t)
 			}
 		}
 	}
+	s.sendAll(&t)
 	r.compact()
-	if l.holds(seats.live) { // whether the others lag, the last whole round has told
-		s.gateIf(seats, l, seats.live)
+	if t.holds(seats.live) { // whether the others lag, the last whole round has told
+		s.gateIf(seats, t.lagging, seats.live)
 	}
 	*r = round{jobs: r.jobs[:0]}
 	seats.running = false

@@ -42,6 +42,7 @@ type shard struct {
 	writes   int    // since the writing goroutine yielded
 	bytesIn  int64
 	bytesOut int64
+	uring    *uring // sends many messages at once; nil where that is not to be had
 
 	// The queue of messages for the writing goroutine.
 	work    atomic.Int64 // messages queued or being delivered
@@ -245,6 +246,16 @@ func (s *shard) cutAll() {
 func (s *shard) stop() {
 	s.poller.close()
 	close(s.kick)
+}
+
+// parting lets go of the uring, when nobody is left to send to.
+func (s *shard) parting() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.uring != nil {
+		s.uring.close()
+		s.uring = nil
+	}
 }
 
 var _ hub.Outlet = (*shard)(nil)

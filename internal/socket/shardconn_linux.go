@@ -32,6 +32,7 @@ type shardConn struct {
 	bytesOut int64 // written to it as a WebSocket, with the answer to its upgrade
 	bytesIn  int64 // read from it as a WebSocket
 
+	sending  bool // a message for it is among those that leave together
 	armed    bool // the epoll set tells when it can be written
 	paused   bool // input is not read
 	resumed  bool // the hub was done with a message before the connection paused for it

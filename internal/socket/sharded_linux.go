@@ -28,6 +28,7 @@ type Sharded struct {
 	wheel    *wheel[*shardConn]
 	deal     atomic.Uint32
 	tasks    sync.WaitGroup // short-lived goroutines
+	joined   bool           // shards have urings
 	leaving  atomic.Bool    // the listener is closed: HTTP connections end behind their answer
 
 	front atomic.Pointer[front] // nil until Listener
@@ -63,8 +64,25 @@ func NewSharded(cfg Config) (*Sharded, error) {
 	for _, s := range e.shards {
 		s.slot = base.cfg.Hub.AddOutlet(s)
 	}
+	e.joinCalls()
 	e.portable = newPortable(base)
 	return e, nil
+}
+
+// joinCalls gives each shard that has subscribers a uring, if the system lets it.
+func (e *Sharded) joinCalls() {
+	if e.cfg.OneCallEach {
+		return
+	}
+	for _, s := range e.shards {
+		u, err := newURing()
+		if err != nil {
+			e.cfg.Logger.Debug("io_uring is not used: each message to each subscriber takes a system call", "error", err)
+			return
+		}
+		s.uring = u
+	}
+	e.joined = true
 }
 
 // newShards makes n shards, or fewer with an error.
@@ -97,7 +115,11 @@ func (e *Sharded) loops() iter.Seq[*shard] {
 
 // String names the engine for people.
 func (e *Sharded) String() string {
-	return fmt.Sprintf("epoll (%d shards) for plain TCP, portable for TLS", len(e.shards))
+	how := "epoll"
+	if e.joined {
+		how += " and io_uring"
+	}
+	return fmt.Sprintf("%s (%d shards) for plain TCP, portable for TLS", how, len(e.shards))
 }
 
 // ServeHTTP upgrades a request that came to the HTTP server: over TLS, or on a
@@ -191,6 +213,9 @@ func (e *Sharded) Run(ctx context.Context) error {
 			}
 			loops.Wait()
 			e.tasks.Wait()
+			for _, s := range e.shards {
+				s.parting()
+			}
 			return nil
 		}
 	}

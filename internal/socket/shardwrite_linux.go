@@ -50,21 +50,7 @@ func (c *shardConn) push(message []byte) pushed {
 	}
 	if c.out == nil && !c.corked {
 		n, errno := sysWrite(c.fd, message)
-		switch {
-		case errno == 0 && n == len(message):
-			c.wrote(n)
-			return written
-		case errno == syscall.EAGAIN || errno == syscall.EINTR:
-			n = 0
-		case errno != 0:
-			c.finish() // the reader would learn of it later
-			return dropped
-		}
-		c.wrote(n)
-		c.queue(message)
-		c.advance(n)
-		c.arm()
-		return waiting
+		return c.pushed(message, n, errno)
 	}
 	if c.out != nil && c.out.size+len(message) > c.shard.engine.cfg.SendBuffer {
 		c.tooSlow()
@@ -74,6 +60,26 @@ func (c *shardConn) push(message []byte) pushed {
 	if c.corked {
 		return written
 	}
+	return waiting
+}
+
+// pushed goes on behind a write of message that took n bytes, or failed. shard.mu
+// is held.
+func (c *shardConn) pushed(message []byte, n int, errno syscall.Errno) pushed {
+	switch {
+	case errno == 0 && n == len(message):
+		c.wrote(n)
+		return written
+	case errno == syscall.EAGAIN || errno == syscall.EINTR:
+		n = 0
+	case errno != 0:
+		c.finish() // the reader would learn of it later
+		return dropped
+	}
+	c.wrote(n)
+	c.queue(message)
+	c.advance(n)
+	c.arm()
 	return waiting
 }
 
