@@ -54,6 +54,10 @@ type Config struct {
 	NoWorkers   bool
 	Concurrency int
 
+	// ConsolePayloads lets administrators look at the data of events in the
+	// console's live log, for a while and noted in its audit log.
+	ConsolePayloads bool
+
 	// ProbeEvery is the time between two events that the server sends itself the
 	// whole way, for the latency that the metrics and the health report tell of;
 	// default 15 s, negative for none.
@@ -158,7 +162,9 @@ type Reloaded struct {
 	Dashboards *Dashboards // nil: none
 	// WebhookSecrets replace those of Config.
 	WebhookSecrets []string
-	Changes        []Change
+	// ConsolePayloads replaces that of Config.
+	ConsolePayloads bool
+	Changes         []Change
 }
 
 func (c *Config) setDefaults() {

@@ -40,6 +40,7 @@ func (s *Server) newConsole() *console.Console {
 			return nil, nil
 		},
 		Received: s.ingest.Recent,
+		Payloads: s.cfg.ConsolePayloads,
 		Said:     s.reports.Said,
 		Explain:  s.explain,
 		Health:   s.consoleHealth,

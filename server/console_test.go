@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/identity"
@@ -112,7 +113,9 @@ type eventStream struct {
 
 func (a *application) stream(client *http.Client, path string, headers ...string) *eventStream {
 	a.t.Helper()
-	req, err := http.NewRequestWithContext(a.t.Context(), "GET", "http://"+a.addr+"/console/api/stream"+path, nil)
+	ctx, cancel := context.WithTimeout(a.t.Context(), time.Minute) // so that a stream that brings nothing fails the test
+	a.t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+a.addr+"/console/api/stream"+path, nil)
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -325,6 +325,7 @@ func (s *Server) Reload(ctx context.Context) ([]Change, error) {
 		s.setRules(next.Rules)
 		s.ingest.SetSecrets(next.WebhookSecrets)
 	}
+		s.console.AllowPayloads(next.ConsolePayloads)
 	if err != nil {
 		s.log.Error("configuration not reloaded: nothing was changed", "error", err)
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/api"
 	"github.com/belfryhq/belfry/internal/broadcast"
+	"github.com/belfryhq/belfry/internal/console"
 	"github.com/belfryhq/belfry/internal/hook"
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/queue"
@@ -95,8 +96,10 @@ func (o tracer) Notice(n hub.Notice) {
 	switch n.Kind {
 	case hub.NoticePublished:
 		t.Publish(n.Time, app, n.EventID, n.Event, n.Channel, n.Size, n.Receipt)
+		o.s.payload(&n, "")
 	case hub.NoticeClientEvent:
 		t.Relay(n.Time, app, n.EventID, n.Event, n.Channel, n.Socket, n.Size, n.Receipt)
+		o.s.payload(&n, n.Socket)
 	case hub.NoticeConnected:
 		t.Connected(n.Time, app, n.Socket, n.Text)
 	case hub.NoticeSignedIn:
@@ -115,6 +118,19 @@ func (o tracer) Notice(n hub.Notice) {
 	case hub.NoticeRefused:
 		t.Denied(n.Time, app, n.Socket, n.Channel, n.Address, n.Count, n.Text)
 	}
+}
+
+// payload shows an event's data to administrators who look at it at the moment.
+func (s *Server) payload(n *hub.Notice, socket string) {
+	if !s.console.WatchesPayloads() {
+		return
+	}
+	by := ""
+	if socket != "" {
+		by = "socket " + socket
+	}
+	s.console.Payload(console.Payload{At: n.Time, App: n.App.ID, Channel: n.Channel, Event: n.Event, ID: n.EventID, By: by, Size: n.Size,
+		Data: n.Payload, Text: n.Data})
 }
 
 // published tells the memory who published what.

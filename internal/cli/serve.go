@@ -202,6 +202,7 @@ func serverConfig(cfg *config.Config) server.Config {
 		WebhooksFor:         cfg.Webhooks.Keep,
 		WebhooksFailed:      cfg.Webhooks.KeepFailed,
 		ConfigFile:          cfg.File(),
+		ConsolePayloads:     cfg.Console.Payloads,
 		Backend:             backendConfig(cfg),
 		Concurrency:         cfg.Workers.Concurrency,
 		Trace: server.Trace{Off: !cfg.Trace.Enabled, Bytes: cfg.Trace.Memory, For: cfg.Trace.Keep, Rate: cfg.Trace.EventsPerSecond,

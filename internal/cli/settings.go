@@ -185,7 +185,8 @@ func (l *live) Reload(ctx context.Context) (*server.Reloaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &server.Reloaded{Apps: configuredApps(next), AppOrigin: origins(next), Rules: rules, Dashboards: boards, WebhookSecrets: next.WebhookSharedSecrets, Changes: l.diff(next)}
+	r := &server.Reloaded{Apps: configuredApps(next), AppOrigin: origins(next), Rules: rules, Dashboards: boards, WebhookSecrets: next.WebhookSharedSecrets,
+		ConsolePayloads: next.Console.Payloads, Changes: l.diff(next)}
 	// Whatever would make the server refuse the apps is found here, before the
 	// new settings count as those in force.
 	if err := l.tryApps(ctx, r); err != nil {

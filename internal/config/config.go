@@ -96,6 +96,8 @@ type Config struct {
 	Trace Trace `yaml:"trace"`
 	// How the server watches itself.
 	Health Health `yaml:"health"`
+	// The administrators' console.
+	Console Console `yaml:"console"`
 	// Several servers as one.
 	Cluster Section `yaml:"cluster" later:"the cluster" example:"{}"`
 

@@ -17,3 +17,10 @@ type Trace struct {
 	// How long failed events and refused requests are kept in the database.
 	Failures time.Duration `yaml:"failures" default:"168h" min:"1h" max:"2160h"`
 }
+
+// Console says what administrators may see in the console.
+type Console struct {
+	// Whether they may look at the data of events in the live log: each for 15
+	// minutes at most, for one app, noted in the audit log. Nothing of it is kept.
+	Payloads bool `yaml:"payloads" env:"BELFRY_CONSOLE_PAYLOADS" default:"false" live:"true"`
+}

@@ -65,6 +65,9 @@ type Config struct {
 	Probes func() Probes
 	Doctor func(ctx context.Context) []Check
 
+	// Payloads says whether administrators may look at the data of events; see
+	// AllowPayloads. Default: they may not.
+	Payloads bool
 	// Recheck is how often an open stream asks again whether its reader is still
 	// an administrator; default one minute. Doubt has it asked at once.
 	Recheck time.Duration
@@ -145,12 +148,13 @@ type Sockets struct {
 
 // Console is the door. Its methods may be called concurrently. Run must run.
 type Console struct {
-	cfg     Config
-	mux     *http.ServeMux
-	figures figures
-	names   lastEvents
-	ended   chan struct{} // closed by Stop
-	stop    func()
+	cfg      Config
+	mux      *http.ServeMux
+	figures  figures
+	payloads payloads
+	names    lastEvents
+	ended    chan struct{} // closed by Stop
+	stop     func()
 
 	mu      sync.Mutex // guards all below
 	streams map[*stream]struct{}
@@ -169,6 +173,7 @@ func New(cfg Config) *Console {
 	c := &Console{cfg: cfg, mux: http.NewServeMux(), ended: make(chan struct{}), streams: make(map[*stream]struct{})}
 	c.stop = sync.OnceFunc(func() { close(c.ended) })
 	c.figures.init(cfg)
+	c.payloads.init(cfg.Payloads)
 	for _, r := range c.routes() {
 		c.mux.HandleFunc(r.method+" "+Path+r.path, c.serve(r))
 	}
@@ -187,8 +192,8 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // sent. It does not block.
 func (c *Console) Delivered(took time.Duration) { c.figures.took.add(took) }
 
-// Run keeps the figures of the last minutes, and the log of what administrators
-// did at its length, until ctx ends.
+// Run keeps the figures of the last minutes and the log of what administrators
+// did at its length, and ends views of payloads, until ctx ends.
 func (c *Console) Run(ctx context.Context) error {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -200,9 +205,13 @@ func (c *Console) Run(ctx context.Context) error {
 		select {
 		case <-second.C:
 			c.figures.tick(ctx)
+			c.keepPayloads(ctx)
+		case <-c.payloads.wake:
+			c.keepPayloads(ctx)
 		case <-prune.C:
 			c.prune(ctx)
 		case <-ctx.Done():
+			c.endPayloads(ctx)
 			return nil
 		}
 	}

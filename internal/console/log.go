@@ -20,6 +20,7 @@ var kinds = map[string][]string{
 	"denial":       {"denied"},
 	"job":          {trace.Queued, trace.Failed, trace.Retrying, trace.GaveUp},
 	"refusal":      {trace.Refused},
+	payloadKind:    {payloadKind}, // of the stream alone
 }
 
 // kindOf gives an entry's kind.
@@ -49,7 +50,8 @@ func urgent(e *trace.Entry) bool {
 // line is an entry with its kind.
 type line struct {
 	trace.Entry
-	Kind string `json:"kind"`
+	Kind    string        `json:"kind"`
+	Payload *shownPayload `json:"payload,omitempty"`
 }
 
 // filter picks entries.
@@ -108,7 +110,7 @@ func (c *Console) log(r *http.Request, _ *call) (any, error) {
 	}
 	all := []line{}
 	for _, e := range c.cfg.Trace.Recent(most, f.picks) {
-		all = append(all, line{e, kindOf(&e)})
+		all = append(all, line{Entry: e, Kind: kindOf(&e)})
 	}
 	return map[string]any{"entries": all, "one_in": c.cfg.Trace.OneIn(c.cfg.Now())}, nil
 }

@@ -26,8 +26,9 @@ type sampler struct {
 
 // kept is an entry with its place in the order of arrival.
 type kept struct {
-	order uint64
-	entry trace.Entry
+	order   uint64
+	entry   trace.Entry
+	payload *rawPayload // nil but for the data of an event
 }
 
 // sampled is what a reader is told of each second in which it did not see all.
@@ -52,16 +53,41 @@ func (s *sampler) see(e trace.Entry) {
 	defer s.mu.Unlock()
 	s.seen++
 	s.order++
-	one := kept{s.order, e}
+	one := kept{order: s.order, entry: e}
 	if urgent(&e) && len(s.urgent) < s.quota {
 		s.urgent = append(s.urgent, one)
 		return
 	}
-	if s.n++; len(s.rest) < s.quota {
-		s.rest = append(s.rest, one)
-	} else if i := rand.IntN(s.n); i < s.quota {
+	if i, ok := s.place(); ok {
 		s.rest[i] = one
 	}
+}
+
+// seePayload is called for the data of an event, which is copied if it is to be
+// shown.
+func (s *sampler) seePayload(p *Payload) {
+	e := p.entry()
+	if !s.filter.picks(&e) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen++
+	s.order++
+	if i, ok := s.place(); ok {
+		s.rest[i] = kept{s.order, e, p.take()}
+	}
+}
+
+// place gives the place of the next entry in rest, if it is to be shown. mu is
+// held.
+func (s *sampler) place() (i int, ok bool) {
+	if s.n++; len(s.rest) < s.quota {
+		s.rest = append(s.rest, kept{})
+		return len(s.rest) - 1, true
+	}
+	i = rand.IntN(s.n)
+	return i, i < s.quota
 }
 
 // take gives the next batch, in order.
@@ -75,7 +101,10 @@ func (s *sampler) take() []line {
 	slices.SortFunc(all, func(a, b kept) int { return cmp.Compare(a.order, b.order) })
 	lines := make([]line, len(all))
 	for i := range all {
-		lines[i] = line{all[i].entry, kindOf(&all[i].entry)}
+		lines[i] = line{Entry: all[i].entry, Kind: kindOf(&all[i].entry)}
+		if all[i].payload != nil {
+			lines[i].Payload = all[i].payload.shown()
+		}
 	}
 	return lines
 }

@@ -31,13 +31,17 @@ const (
 
 // stream is one open stream.
 type stream struct {
-	user  string
-	doubt chan struct{} // has a value when the reader's rights may have changed
+	user   string
+	holder string // the session or token that reads
+	sample *sampler
+	doubt  chan struct{} // has a value when the reader's rights may have changed
+	views  chan struct{} // has one when the views of payloads have
 }
 
 // Doubt says that a user's rights may have changed: their open streams ask again
-// at once. "" stands for everybody. It does not block.
+// at once, and their views of payloads show nothing until they did. "" stands for everybody. It does not block.
 func (c *Console) Doubt(user string) {
+	c.payloads.doubts(user)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for s := range c.streams {
@@ -51,18 +55,20 @@ func (c *Console) Doubt(user string) {
 }
 
 // open counts a stream in, or says that there are too many.
-func (c *Console) open(user string) (*stream, error) {
-	s := &stream{user: user, doubt: make(chan struct{}, 1)}
+func (c *Console) open(caller gate.Caller, sample *sampler) (*stream, error) {
+	s := &stream{user: idOf(caller), holder: caller.SessionID(), sample: sample, doubt: make(chan struct{}, 1), views: make(chan struct{}, 1)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.streams) >= streamsMost {
 		return nil, &belfry.Error{Code: belfry.CodeRateLimited, Message: "too many consoles are open at a time", Hint: "close some of their pages"}
 	}
 	c.streams[s] = struct{}{}
+	c.payloads.read(s)
 	return s, nil
 }
 
 func (c *Console) close(s *stream) {
+	c.payloads.leave(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.streams, s)
@@ -85,7 +91,7 @@ func (c *Console) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 	var s *stream
 	if err == nil {
-		s, err = c.open(idOf(caller))
+		s, err = c.open(caller, newSampler(f, rate))
 	}
 	if faults, ok := err.(fields); ok {
 		writeJSON(w, http.StatusUnprocessableEntity, fieldProblem{gate.Problem{Error: faults.Error(), Code: belfry.CodeInvalid}, faults})
@@ -102,9 +108,8 @@ func (c *Console) serveStream(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold it back
 	out := &events{w: w, control: http.NewResponseController(w)}
-	sample := newSampler(f, rate)
-	defer c.cfg.Trace.Tail(sample.see)()
-	c.run(r, s, out, sample, r.URL.Query().Get("overview") == "1")
+	defer c.cfg.Trace.Tail(s.sample.see)()
+	c.run(r, s, out, s.sample, r.URL.Query().Get("overview") == "1")
 }
 
 func idOf(c gate.Caller) string {
@@ -137,6 +142,9 @@ func (c *Console) run(r *http.Request, s *stream, out *events, sample *sampler, 
 		}
 	}
 	show()
+	if now := c.payloads.shown(s.holder); now.Allowed {
+		out.send("payloads", now)
+	}
 	for out.err == nil {
 		select {
 		case <-r.Context().Done():
@@ -148,6 +156,8 @@ func (c *Console) run(r *http.Request, s *stream, out *events, sample *sampler, 
 			if !c.still(r, out) {
 				return
 			}
+		case <-s.views:
+			out.send("payloads", c.payloads.shown(s.holder))
 		case <-recheck:
 			if !c.still(r, out) {
 				return

@@ -80,7 +80,7 @@ func (a *app) publish(e *pusher.Event, id string, sent *broker) Published {
 	for _, name := range e.Channels {
 		r := a.publishTo(name, e, except, sent)
 		p.Receipt.Add(r)
-		a.notice(Notice{Kind: NoticePublished, Channel: name, Event: e.Name, EventID: p.ID, Size: int64(e.Size), Receipt: r})
+		a.notice(Notice{Kind: NoticePublished, Channel: name, Event: e.Name, EventID: p.ID, Size: int64(e.Size), Receipt: r, Payload: e.Data})
 	}
 	a.counters.published.Add(1)
 	a.countDay(now, int64(1+p.Receipt.Matched-p.Receipt.Dropped))

@@ -132,7 +132,7 @@ const (
 	NoticeCacheMiss                           // Channel (deduplicated, HOOK-20)
 	NoticeSubscriptionCount                   // Channel, Count
 	NoticeClientEvent                         // Channel, Event, EventID, Data, Socket, UserID, Receipt
-	NoticePublished                           // Channel, Event, EventID, Size, Receipt
+	NoticePublished                           // Channel, Event, EventID, Size, Receipt, Payload
 	NoticeRefused                             // Channel, Socket, Text: a subscription or sign-in; without Socket a connection, Count its code, Address
 	NoticeLimit                               // Event, Channel, Limit, Size, Max; Near: an early warning
 	NoticeSignedIn                            // Socket, UserID, Holder
@@ -155,7 +155,9 @@ type Notice struct {
 	// Address is the peer's, of a connection that is refused.
 	Address string
 	// Data is a client event's data as a string (HOOK-19).
-	Data    string
+	Data string
+	// Payload is an event's data as a JSON string token, not to be kept or changed.
+	Payload []byte
 	Count   int
 	Receipt Receipt
 	// Limit is the configuration key of a limit, Size what met it, Max its
