@@ -18,7 +18,7 @@ func TestTroubleshooting_ListsEveryCauseAndItsTest(t *testing.T) {
 		least           int    // how many codes there are
 		tests           string // the sources of the tests
 	}{
-		{"## Why did it not arrive?", "internal/explain/explain.go", "Code", 30, contents(t, "server/explain*_test.go", "internal/explain/*_test.go")},
+		{"## Why did it not arrive?", "internal/explain/explain.go", "Code", 30, contents(t, "server/explain*_test.go", "test/process/explain_test.go")},
 		{"## Which link is broken?", "internal/doctor/cause.go", "Cause", 50, doctorAndLint},
 		{"## What is unsafe?", "internal/lint/lint.go", "Code", 20, doctorAndLint},
 	} {
