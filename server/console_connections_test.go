@@ -198,7 +198,7 @@ func TestConsoleShowsMembersPageByPage(t *testing.T) {
 					t.Errorf("%+v", m)
 				}
 			case "u4":
-				if len(m.Info) > 1010 || !strings.HasSuffix(m.Info, "…") || m.Size != 1002 {
+				if len(m.Info) > 510 || !strings.HasSuffix(m.Info, "…") || m.Size != 1002 {
 					t.Errorf("%d bytes of %d: %q", len(m.Info), m.Size, m.Info)
 				}
 			case "without":

@@ -172,7 +172,7 @@ func (c *Console) noChannel(ctx context.Context, app, name string) error {
 
 // maxInfo is how much the console shows of what a member says of themselves, in
 // bytes.
-const maxInfo = 1000
+const maxInfo = 500
 
 // member is one of a presence channel. Info is JSON as text, since it is anything
 // that a page or an application wrote.

@@ -163,10 +163,40 @@ export interface Connection {
   readonly channels: readonly string[]
   readonly channel_count: number
   readonly waiting_bytes: number
-  readonly bytes_in?: number
-  readonly bytes_out?: number
-  readonly engine?: string
-  readonly user_agent?: string
+  readonly bytes_in: number
+  readonly bytes_out: number
+  readonly engine: string
+  /** The client library with its version, as the client says. */
+  readonly library: string
+  /** As the client says. */
+  readonly user_agent: string
+}
+
+/** What a connection's page said of its handlers. */
+export interface PageSaid {
+  /** An empty channel stands for all, the event "*" for every one. */
+  readonly handlers: readonly { readonly channel: string; readonly events: readonly string[] }[]
+  /** There are handlers on more channels. */
+  readonly more?: boolean
+  readonly since: string
+  readonly last_at: string
+  /** Handlers that failed, in all. */
+  readonly failed: number
+  /** The last that failed, the newest first. */
+  readonly failures: readonly {
+    readonly at: string
+    readonly channel: string
+    readonly event: string
+    readonly error: string
+  }[]
+}
+
+/** Who is on a presence channel. */
+export interface Member {
+  readonly user_id: string
+  /** JSON as text, as far as it is shown. */
+  readonly user_info?: string
+  readonly user_info_bytes: number
 }
 
 /** A channel with subscribers. */
@@ -200,6 +230,8 @@ export interface Verdict {
   readonly near?: readonly string[]
   readonly event?: Timeline
   readonly connections?: readonly History[]
+  /** What the pages of those connections said, as far as they report. */
+  readonly pages?: readonly (PageSaid & { readonly socket_id: string })[]
 }
 
 /** A queue. */

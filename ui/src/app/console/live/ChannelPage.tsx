@@ -4,18 +4,18 @@ import { Time } from '../../kit/Time'
 import { usePageTitle } from '../../kit/title'
 import { part } from '../api'
 import { receiptOf, wordOf } from '../log/words'
-import type { Channel, Recent } from '../model'
+import type { Channel, Member, Recent } from '../model'
 import { Facts } from '../parts/Facts'
-import { Answered } from '../parts/ListOf'
+import { Typed } from '../parts/Filters'
+import { Answered, ListOf } from '../parts/ListOf'
 import { type Column, Table } from '../parts/Table'
 import { bytes, count } from '../parts/words'
-import { useAnswer } from '../queries'
+import { useAnswer, useList } from '../queries'
 import { EventDialog } from './EventDialog'
 import { SendDialog } from './SendDialog'
 
 interface Answer {
   readonly channel: Channel
-  readonly members: readonly { readonly user_id: string; readonly user_info?: unknown }[]
   readonly events: readonly Recent[]
 }
 
@@ -38,7 +38,7 @@ export function ChannelPage(props: { app: string; name: string }): ReactNode {
         </button>
       </header>
       <Answered answer={answer}>
-        {({ channel, members, events }) => (
+        {({ channel, events }) => (
           <>
             <section className="card c-section">
               <Facts
@@ -59,7 +59,9 @@ export function ChannelPage(props: { app: string; name: string }): ReactNode {
                 ]}
               />
             </section>
-            {channel.members !== undefined && <Members of={members} total={channel.members} />}
+            {channel.members !== undefined && (
+              <Members app={app} name={name} total={channel.members} />
+            )}
             <section className="card" aria-labelledby="events">
               <header className="c-card-head">
                 <h2 id="events">Events of the last hour</h2>
@@ -84,31 +86,49 @@ export function ChannelPage(props: { app: string; name: string }): ReactNode {
   )
 }
 
-function Members(props: { of: Answer['members']; total: number }): ReactNode {
-  const { of, total } = props
+function Members(props: { app: string; name: string; total: number }): ReactNode {
+  const [q, setQ] = useState('')
+  const path = `channels/${part(props.app)}/${part(props.name)}/members`
+  const list = useList<Member>(path, 'members', { q })
   return (
     <section className="card c-section" aria-labelledby="members">
       <header className="c-card-head">
         <h2 id="members">Members</h2>
-        {total > of.length && <span className="c-small">The first {count(of.length)}.</span>}
+        <span className="c-small">{count(props.total)}</span>
       </header>
-      {of.length === 0 ? (
-        <p className="muted">None.</p>
-      ) : (
-        <ul className="c-plain c-members">
-          {of.map(({ user_id, user_info }) => (
-            <li key={user_id}>
-              <code>{user_id}</code>{' '}
-              {user_info !== undefined && user_info !== null && (
-                <span className="c-small">{JSON.stringify(user_info)}</span>
-              )}
-            </li>
-          ))}
-        </ul>
+      {(props.total > 10 || q !== '') && (
+        <search className="c-filters">
+          <Typed label="Search members" value={q} change={setQ} />
+        </search>
       )}
+      <ListOf
+        label="Members"
+        list={list}
+        columns={memberColumns}
+        keyOf={({ user_id }) => user_id}
+        empty={<p className="muted">{q === '' ? 'None.' : 'None that fits.'}</p>}
+      />
     </section>
   )
 }
+
+const memberColumns: readonly Column<Member>[] = [
+  { name: 'User', of: ({ user_id }) => <code>{user_id}</code> },
+  {
+    name: 'user_info',
+    of: ({ user_info, user_info_bytes }) =>
+      user_info ? (
+        <>
+          <code className="c-info">{user_info}</code>
+          {user_info.endsWith('…') && (
+            <div className="c-small">The beginning of {bytes(user_info_bytes)}.</div>
+          )}
+        </>
+      ) : (
+        <span className="muted">none</span>
+      ),
+  },
+]
 
 function columnsOf(open: (id: string) => void): readonly Column<Recent>[] {
   return [

@@ -3,7 +3,8 @@ import { Time } from '../../kit/Time'
 import { usePageTitle } from '../../kit/title'
 import type { Connection } from '../model'
 import { AppChoice } from '../parts/AppChoice'
-import { Typed, useFilters } from '../parts/Filters'
+import { agentWords } from '../parts/agent'
+import { Choice, Typed, useFilters } from '../parts/Filters'
 import { ListOf, Nothing } from '../parts/ListOf'
 import type { Column } from '../parts/Table'
 import { appWords, bytes, count, lasting, many } from '../parts/words'
@@ -11,10 +12,19 @@ import { useList } from '../queries'
 import { CloseForm } from './CloseForm'
 import { SocketDialog } from './SocketDialog'
 
+const orders = [
+  { value: 'received', label: 'Most received' },
+  { value: 'sent', label: 'Most sent' },
+  { value: 'waiting', label: 'Most waiting' },
+  { value: 'silent', label: 'Longest silent' },
+  { value: 'newest', label: 'Newest' },
+  { value: 'oldest', label: 'Oldest' },
+]
+
 /** Who is connected. */
 export function ConnectionsPage(): ReactNode {
   usePageTitle('Connections')
-  const [filter, change] = useFilters(['q', 'app', 'user', 'channel', 'address'])
+  const [filter, change] = useFilters(['q', 'app', 'user', 'channel', 'address', 'order'])
   const list = useList<Connection>('connections', 'connections', filter, 3000)
   const [opened, setOpened] = useState('')
   const [closing, setClosing] = useState('')
@@ -33,6 +43,13 @@ export function ConnectionsPage(): ReactNode {
         <Typed label="User" value={filter.user} change={user => change({ user })} />
         <Typed label="Channel" value={filter.channel} change={channel => change({ channel })} />
         <Typed label="Address" value={filter.address} change={address => change({ address })} />
+        <Choice
+          label="First"
+          value={filter.order}
+          from={orders}
+          any="By app and id"
+          change={order => change({ order })}
+        />
       </search>
       <section className="card">
         <ListOf
@@ -46,6 +63,9 @@ export function ConnectionsPage(): ReactNode {
             </Nothing>
           }
         />
+        {filter.order !== '' && list.rows !== undefined && Number(total) > list.rows.length && (
+          <p className="c-more c-small">The first {count(list.rows.length)} of them.</p>
+        )}
       </section>
       {opened !== '' && <SocketDialog socket={opened} onClose={() => setOpened('')} />}
       {closing !== '' && <CloseForm socket={closing} onClose={() => setClosing('')} />}
@@ -71,7 +91,12 @@ function columnsOf(
     },
     {
       name: 'User',
-      of: ({ user_id }) => user_id || <span className="muted">unknown</span>,
+      of: ({ user_id, user_agent, library }) => (
+        <>
+          {user_id || <span className="muted">unknown</span>}
+          <div className="c-small">{agentWords(user_agent) || library}</div>
+        </>
+      ),
     },
     { name: 'App', of: ({ app }) => appWords(app) },
     {
@@ -90,6 +115,8 @@ function columnsOf(
     },
     { name: 'Opened', of: ({ opened_at }) => <Time at={opened_at} /> },
     { name: 'Silent', number: true, of: ({ idle_s }) => lasting(idle_s) },
+    { name: 'Received', number: true, of: ({ bytes_in }) => bytes(bytes_in) },
+    { name: 'Sent', number: true, of: ({ bytes_out }) => bytes(bytes_out) },
     { name: 'Waiting', number: true, of: ({ waiting_bytes }) => bytes(waiting_bytes) },
     {
       name: 'Actions',

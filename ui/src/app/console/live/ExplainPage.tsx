@@ -7,6 +7,8 @@ import type { Verdict } from '../model'
 import { AppChoice } from '../parts/AppChoice'
 import { useFilters } from '../parts/Filters'
 import { root } from '../queries'
+import { Report } from './PageOf'
+import { SocketDialog } from './SocketDialog'
 import { VerdictOf } from './VerdictOf'
 
 const names = ['id', 'user', 'socket', 'channel', 'event', 'app'] as const
@@ -52,7 +54,31 @@ export function ExplainPage(): ReactNode {
           </p>
         </section>
       )}
+      {asked && answer.error === null && answer.data?.pages && <Pages of={answer.data.pages} />}
     </>
+  )
+}
+
+/** What the pages of the connections that matter have handlers for. */
+function Pages(props: { of: NonNullable<Verdict['pages']> }): ReactNode {
+  const [opened, setOpened] = useState('')
+  return (
+    <section className="card c-pages" aria-labelledby="pages">
+      <header className="c-card-head">
+        <h2 id="pages">What the pages report</h2>
+      </header>
+      <ul className="c-stack">
+        {props.of.map(page => (
+          <li key={page.socket_id}>
+            <button type="button" className="c-open" onClick={() => setOpened(page.socket_id)}>
+              {page.socket_id}
+            </button>
+            <Report of={page} />
+          </li>
+        ))}
+      </ul>
+      {opened !== '' && <SocketDialog socket={opened} onClose={() => setOpened('')} />}
+    </section>
   )
 }
 

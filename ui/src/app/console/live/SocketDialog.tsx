@@ -1,24 +1,28 @@
 import { type ReactNode, useState } from 'react'
+import { Link } from 'wouter'
 import { Dialog } from '../../kit/Dialog'
 import { inFull, Time } from '../../kit/Time'
 import { part } from '../api'
-import type { Connection, History } from '../model'
+import type { Connection, History, PageSaid } from '../model'
 import { Facts } from '../parts/Facts'
 import { Answered } from '../parts/ListOf'
 import { place } from '../parts/place'
-import { appWords, bytes, lasting, many } from '../parts/words'
+import { appWords, bytes, count, lasting, many } from '../parts/words'
 import { useAnswer } from '../queries'
 import { CloseForm } from './CloseForm'
+import { PageOf } from './PageOf'
+
+interface Answer {
+  readonly connection: Connection | null
+  readonly history: History | null
+  readonly page: PageSaid | null
+}
 
 /** One connection, open or remembered, which can be closed. */
 export function SocketDialog(props: { socket: string; onClose: () => void }): ReactNode {
   const { socket } = props
   const [closing, setClosing] = useState(false)
-  const answer = useAnswer<{ connection: Connection | null; history: History | null }>(
-    `connections/${part(socket)}`,
-    {},
-    2000,
-  )
+  const answer = useAnswer<Answer>(`connections/${part(socket)}`, {}, 2000)
   const open = answer.data?.connection ?? null
   if (closing) return <CloseForm socket={socket} onClose={props.onClose} />
   return (
@@ -36,9 +40,10 @@ export function SocketDialog(props: { socket: string; onClose: () => void }): Re
       }
     >
       <Answered answer={answer}>
-        {({ connection, history }) => (
+        {({ connection, history, page }) => (
           <div className="c-stack">
             {connection ? <Open of={connection} /> : history && <Past of={history} />}
+            <PageOf of={page} />
             {history?.subscriptions && history.subscriptions.length > 0 && (
               <Seats of={history.subscriptions} />
             )}
@@ -65,13 +70,30 @@ function Open(props: { of: Connection }): ReactNode {
         ['Address', of.address],
         ['Opened', inFull(of.opened_at)],
         ['Silent for', lasting(of.idle_s)],
+        ['Received', bytes(of.bytes_in)],
+        ['Sent', bytes(of.bytes_out)],
         ['Waiting', bytes(of.waiting_bytes)],
-        ['Received', of.bytes_in === undefined ? '' : bytes(of.bytes_in)],
-        ['Sent', of.bytes_out === undefined ? '' : bytes(of.bytes_out)],
-        ['Browser', of.user_agent],
-        ['Channels', of.channels.join(', ') || 'none'],
+        ['Library', of.library],
+        ['User agent', of.user_agent],
+        ['Channels', <Channels key="channels" of={of} />],
       ]}
     />
+  )
+}
+
+function Channels(props: { of: Connection }): ReactNode {
+  const { app, channels, channel_count } = props.of
+  if (channels.length === 0) return 'none'
+  return (
+    <>
+      {channels.map((name, n) => (
+        <span key={name}>
+          {n > 0 && ', '}
+          <Link href={`/channels/${part(app.id)}/${part(name)}`}>{name}</Link>
+        </span>
+      ))}
+      {channel_count > channels.length && ` and ${count(channel_count - channels.length)} more`}
+    </>
   )
 }
 
