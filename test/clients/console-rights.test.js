@@ -8,7 +8,10 @@ const room = ControlRoom.forTests()
 const reads = [
   'overview',
   'connections',
+  'connections/1.1',
   'channels',
+  'channels/2001/presence-room',
+  'channels/2001/presence-room/members',
   'log',
   'stream',
   'explain?id=1',
