@@ -67,6 +67,7 @@ func TestTroubleshooting_QuotesWhatTheServerSays(t *testing.T) {
 	authorizing(t, hears)
 	signingIn(t, hears)
 	sendingEvents(t, hears)
+	commandsElsewhere(t, hears)
 	databaseAway(t, hears)
 	refusingWebhooks(t, hears)
 	hears("slow reader", sentenceOf(t, "internal/socket/*.go", "this connection reads too slowly"))
