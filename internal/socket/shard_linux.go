@@ -38,8 +38,9 @@ type shard struct {
 	count    int
 	key      uint32 // of the next connection
 	stopping bool
-	scratch  []byte // for writes that are joined by copying
-	writes   int    // since the writing goroutine yielded
+	leaving  []leaver // whom the hub is to be told of
+	scratch  []byte   // for writes that are joined by copying
+	writes   int      // since the writing goroutine yielded
 	bytesIn  int64
 	bytesOut int64
 	uring    *uring // sends many messages at once; nil where that is not to be had
@@ -49,7 +50,8 @@ type shard struct {
 	cost    atomic.Int64 // their bytes times their subscribers
 	shared  atomic.Int64 // bytes of those that go to shared topics
 	kick    chan struct{}
-	qmu     sync.Mutex // guards queue and closing
+	left    chan struct{} // somebody is leaving
+	qmu     sync.Mutex    // guards queue and closing
 	queue   []job
 	closing []farewell // connections to close behind what is queued
 
@@ -67,7 +69,7 @@ func newShard(e *Sharded) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shard{engine: e, poller: p, buf: make([]byte, readChunk), head: bufio.NewReaderSize(nil, maxHead), kick: make(chan struct{}, 1), yield: runtime.Gosched}
+	s := &shard{engine: e, poller: p, buf: make([]byte, readChunk), head: bufio.NewReaderSize(nil, maxHead), kick: make(chan struct{}, 1), left: make(chan struct{}, 1), yield: runtime.Gosched}
 	s.valve.init(&e.cfg, e.started)
 	s.place = func() int { return s.slot }
 	s.room = func() bool { return s.cost.Load() < maxCost && s.shared.Load() < int64(e.cfg.SendBuffer*3/16) }
@@ -246,6 +248,7 @@ func (s *shard) cutAll() {
 func (s *shard) stop() {
 	s.poller.close()
 	close(s.kick)
+	close(s.left)
 }
 
 // parting lets go of the uring, when nobody is left to send to.

@@ -298,8 +298,8 @@ func (c *shardConn) cutUnlessClosing() {
 	}
 }
 
-// finish closes the descriptor and lets go of everything. The hub is told by a
-// goroutine, since finish may be called below the hub. shard.mu is held.
+// finish closes the descriptor and lets go of everything. The hub is told by
+// another goroutine, since finish may be called below the hub. shard.mu is held.
 func (c *shardConn) finish() {
 	if c.gone {
 		return
@@ -310,10 +310,7 @@ func (c *shardConn) finish() {
 	if !c.counted {
 		return
 	}
-	s.engine.tasks.Go(func() {
-		c.leaveHub()
-		s.engine.leave()
-	})
+	s.leave(c, true)
 }
 
 // forget takes a connection out of the shard. s.mu is held.

@@ -173,6 +173,7 @@ func (e *Sharded) Run(ctx context.Context) error {
 		loops.Go(s.poll)
 		if !s.desk {
 			loops.Go(s.flush)
+			loops.Go(s.seeOff)
 		}
 	}
 	ticker := time.NewTicker(time.Second)

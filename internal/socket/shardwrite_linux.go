@@ -30,15 +30,15 @@ func (c *shardConn) Close(code pusher.CloseCode, reason string, message []byte) 
 	}
 }
 
-// close ends the connection for the hub, which is told by a goroutine since it
-// may be calling. shard.mu is held.
+// close ends the connection for the hub, which is told by another goroutine since
+// it may be calling. shard.mu is held.
 func (c *shardConn) close(code pusher.CloseCode, reason string, message []byte) {
 	if c.end != nil || c.gone {
 		return
 	}
 	c.shut(int(code), reason, message)
 	if c.known {
-		c.shard.engine.tasks.Go(c.leaveHub)
+		c.shard.leave(c, false)
 	}
 }
 
@@ -252,7 +252,7 @@ func (c *shardConn) endWith(code pusher.CloseCode, reason string) {
 		message = errorMessage(code, reason)
 	}
 	c.shut(int(code), reason, message)
-	c.shard.engine.tasks.Go(c.leaveHub)
+	c.shard.leave(c, false)
 }
 
 // tooSlow ends a connection that lags too far (WS-45): the write under way is
