@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react'
 import { Link } from 'wouter'
+import { PayloadBanner } from './log/PayloadBanner'
 import { useOverview, useStreamState } from './useStream'
 
 /** Says what does not do well, on every page of the console. */
@@ -17,7 +18,8 @@ export function Banner(): ReactNode {
       )}
       {overview !== undefined && !overview.ready && (
         <p className="c-banner" data-banner="unready">
-          <strong>Not ready.</strong> The server takes no new connections at the moment.
+          <strong>Not ready.</strong> The server was stopped, or starts: it takes no new connections
+          at the moment.
         </p>
       )}
       {degraded.length > 0 && (
@@ -35,6 +37,7 @@ export function Banner(): ReactNode {
           </ul>
         </div>
       )}
+      <PayloadBanner />
     </div>
   )
 }

@@ -1,6 +1,6 @@
 import { base } from '../../base'
 import { type Params, withParams } from './api'
-import type { Entry, Overview, Problem, Sampled } from './model'
+import type { Entry, Overview, PayloadViews, Problem, Sampled } from './model'
 
 /** How the stream is: on its way, open, lost for now, or closed for good. */
 export type StreamState = 'opening' | 'open' | 'lost' | 'closed'
@@ -11,6 +11,7 @@ export interface Listener {
   sampled?: (sampled: Sampled) => void
   overview?: (overview: Overview) => void
   degraded?: (problems: readonly Problem[]) => void
+  payloads?: (payloads: PayloadViews) => void
   state?: (state: StreamState) => void
   /** The server ended it, or let nobody in: "role", "shutdown" or "refused". */
   bye?: (reason: string) => void
@@ -32,6 +33,7 @@ export class ConsoleStream {
   #tries = 0
   state: StreamState = 'opening'
   overview: Overview | undefined
+  payloads: PayloadViews = { allowed: false, views: [] }
 
   constructor(params: Params) {
     this.#params = params
@@ -50,7 +52,7 @@ export class ConsoleStream {
   }
 
   open(): void {
-    this.close('opening')
+    this.close(this.#tries > 0 ? 'lost' : 'opening') // a try is no news
     const source = new EventSource(base + withParams('stream', { ...this.#params, overview: '1' }))
     this.#source = source
     source.onopen = () => {
@@ -70,8 +72,17 @@ export class ConsoleStream {
       this.overview = data as Overview
       this.#tell('overview', this.overview)
     })
+    this.#hear(source, 'payloads', data => {
+      this.payloads = data as PayloadViews
+      this.#tell('payloads', this.payloads)
+    })
     this.#hear(source, 'bye', data => {
       const { reason } = data as { reason: string }
+      if (reason === 'shutdown' && this.overview !== undefined) {
+        // The last that is known of it, until the stream is back.
+        this.overview = { ...this.overview, ready: false }
+        this.#tell('overview', this.overview)
+      }
       this.close('lost')
       this.#tell('bye', reason)
       this.#later()
