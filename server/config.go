@@ -72,6 +72,9 @@ type Config struct {
 	// PortableEngine serves WebSockets with a goroutine each, as on systems other
 	// than Linux and under TLS; default: with epoll where that is to be had.
 	PortableEngine bool
+	// NoIOUring sends to each subscriber with a system call of its own; default:
+	// to many with one, by io_uring, where the system allows that.
+	NoIOUring bool
 
 	MaxConnections      int           // on this server, over all apps; 0 or negative: no limit
 	HandshakesPerSecond int           // from one address; 0 or negative: no limit
@@ -93,12 +96,12 @@ type Config struct {
 	// WebhookAllow are the private address ranges that webhooks may go to;
 	// without it they go to public addresses only.
 	WebhookAllow []netip.Prefix
-
 	// WebhooksFor is how long webhooks are kept in the database, to be looked at
 	// and sent again; default seven days. WebhooksFailed is how many of those that
 	// failed are; default 10,000.
 	WebhooksFor    time.Duration
 	WebhooksFailed int
+
 	// Settings answers for the configuration over the control link; nil when the
 	// server was not started from one.
 	Settings Settings

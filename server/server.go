@@ -126,6 +126,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.socket, err = socket.Open(socket.Config{
 		Portable:         cfg.PortableEngine,
+		OneCallEach:      cfg.NoIOUring,
 		HandshakeTimeout: cfg.HandshakeTimeout,
 		Hub:              s.hub,
 		Express:          s.express,
@@ -324,8 +325,8 @@ func (s *Server) Reload(ctx context.Context) ([]Change, error) {
 	if err == nil {
 		s.setRules(next.Rules)
 		s.ingest.SetSecrets(next.WebhookSecrets)
-	}
 		s.console.AllowPayloads(next.ConsolePayloads)
+	}
 	if err != nil {
 		s.log.Error("configuration not reloaded: nothing was changed", "error", err)
 		return nil, err

@@ -120,9 +120,10 @@ type Server struct {
 	// Path before `/app` and `/apps`, such as `/realtime`; the `wsPath` and
 	// `path` of clients.
 	PathPrefix string `yaml:"path_prefix" env:"BELFRY_PATH_PREFIX" kind:"path" example:"/realtime"`
-	// How WebSockets are served: `auto` takes epoll for plain TCP on Linux and
-	// `portable`, a goroutine for each connection, everywhere else.
-	Engine string `yaml:"engine" env:"BELFRY_ENGINE" default:"auto" kind:"enum auto portable"`
+	// How WebSockets are served: `auto` takes epoll for plain TCP on Linux, with
+	// io_uring for sending where the system allows that, and `portable`, a goroutine
+	// for each connection, everywhere else. `epoll` does without io_uring.
+	Engine string `yaml:"engine" env:"BELFRY_ENGINE" default:"auto" kind:"enum auto epoll portable"`
 	// Connections on this server over all apps; more get 4100.
 	MaxConnections int `yaml:"max_connections" default:"unlimited" kind:"quota"`
 	// WebSocket handshakes a second from one address, twice that in a burst;
