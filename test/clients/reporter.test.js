@@ -5,7 +5,8 @@ import { createServer } from 'node:http'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { full } from './helpers/apps.js'
-import { launchBrowser } from './helpers/browser.js'
+import { launchBrowser, openPage } from './helpers/browser.js'
+import { addPerson, signIn } from './helpers/people.js'
 import { sdk } from './helpers/sdk.js'
 import { Server } from './helpers/server.js'
 
@@ -165,6 +166,21 @@ test('report: explain says that a handler failed', async t => {
   const verdict = await explain('handler_failed', id)
   assert.match(verdict.sentence, /failed: TypeError: total is undefined\.$/)
   assert.equal(verdict.connections[0].socket_id ?? verdict.connections[0].socket, socket)
+})
+
+test('report: the console explains it in the same words', async t => {
+  await open(t, 'shown', { event: '.Order.<b>Paid</b>' })
+  const id = await publish('shown')
+  const verdict = await explain('other_name', id)
+  const ada = await addPerson(server, 'ada@example.com', { roles: ['admin'] })
+  const page = await openPage(t, browser)
+  await signIn(page, server, ada)
+  await page.goto(`${server.url}/console/explain?id=${id}`)
+  const shown = page.getByRole('region', { name: 'Verdict' })
+  await shown.getByText(verdict.sentence, { exact: true }).waitFor()
+  const text = (await shown.textContent()) ?? ''
+  for (const line of [...verdict.evidence, verdict.fix]) assert.ok(text.includes(line), line)
+  assert.match(text, /They have handlers for: Order\.<b>Paid<\/b>\./)
 })
 
 test('report: what a page says is shown as text, and no more', async t => {
