@@ -21,15 +21,9 @@ const (
 	ClientEvent       = "client_event"
 )
 
-// Kinds gives the names of all kinds of events, as an endpoint's settings name
-// them.
-func Kinds() []string {
-	return []string{ChannelOccupied, ChannelVacated, MemberAdded, MemberRemoved, CacheMiss, SubscriptionCount, ClientEvent}
-}
-
 // Event is one thing that happened in an app, to be told to its endpoints.
 type Event struct {
-	// Name is the kind, one of Kinds.
+	// Name is the kind, one of the constants.
 	Name string
 	// Channel is the channel's name, for every kind.
 	Channel string

@@ -48,11 +48,7 @@ func (d *notifications) search(w http.ResponseWriter, r *http.Request, _ gate.Ca
 }
 
 func (d *notifications) create(w http.ResponseWriter, r *http.Request, c gate.Caller) error {
-	body, err := readBody(w, r)
-	if err != nil {
-		return err
-	}
-	draft, _, err := decodeDraft(body, true)
+	body, draft, _, err := readDraft(w, r, true)
 	if err != nil {
 		return err
 	}
@@ -90,20 +86,28 @@ func (d *notifications) preview(w http.ResponseWriter, r *http.Request, _ gate.C
 // check judges what create would make, and keeps nothing: a form learns of all
 // faults before it asks its reader to confirm a sending.
 func (d *notifications) check(w http.ResponseWriter, r *http.Request, _ gate.Caller) error {
-	body, err := readBody(w, r)
+	_, draft, _, err := readDraft(w, r, true)
 	if err != nil {
 		return err
 	}
-	draft, _, err := decodeDraft(body, true)
-	if err != nil {
-		return err
+	return answerNothing(w, d.notify.Check(r.Context(), draft))
+}
+
+// readDraft reads the body of create, or else of edit, and gives it as it came too.
+func readDraft(w http.ResponseWriter, r *http.Request, create bool) (body []byte, draft notify.Draft, revision int64, err error) {
+	if body, err = readBody(w, r); err == nil {
+		draft, revision, err = decodeDraft(body, create)
 	}
-	if err := d.notify.Check(r.Context(), draft); err != nil {
-		return err
+	return body, draft, revision, err
+}
+
+// answerNothing answers with no content, unless there is an error.
+func answerNothing(w http.ResponseWriter, err error) error {
+	if err == nil {
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusNoContent)
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return err
 }
 
 func (d *notifications) get(w http.ResponseWriter, r *http.Request, _ gate.Caller) error {
@@ -112,11 +116,7 @@ func (d *notifications) get(w http.ResponseWriter, r *http.Request, _ gate.Calle
 }
 
 func (d *notifications) edit(w http.ResponseWriter, r *http.Request, _ gate.Caller) error {
-	body, err := readBody(w, r)
-	if err != nil {
-		return err
-	}
-	draft, revision, err := decodeDraft(body, false)
+	_, draft, revision, err := readDraft(w, r, false)
 	if err != nil {
 		return err
 	}
@@ -148,12 +148,7 @@ func (d *notifications) remove(w http.ResponseWriter, r *http.Request, _ gate.Ca
 	if err != nil {
 		return err
 	}
-	if err := d.notify.Delete(r.Context(), r.PathValue("id"), revision); err != nil {
-		return err
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return answerNothing(w, d.notify.Delete(r.Context(), r.PathValue("id"), revision))
 }
 
 // step reads the body of a route that moves a notification on, which may be

@@ -83,9 +83,6 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 // Handler answers the service's HTTP requests.
 func (s *Service) Handler() http.Handler { return s.http }
 
-// Sender tells what the webhook's sender did so far.
-func (s *Service) Sender() webhook.Stats { return s.sender.Stats() }
-
 // closing is how long the end may take to answer requests, and then to send
 // what Belfry was not told of.
 const closing = 3 * time.Second

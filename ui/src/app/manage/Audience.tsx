@@ -7,7 +7,7 @@ import { useAudience } from './queries'
 import { listed, numeral, people } from './words'
 
 /** What is missing of a target before anybody can be counted; "" for nothing. */
-export function missingOf(target: Target): string {
+function missingOf(target: Target): string {
   if (target.type === 'roles' && target.roles.length === 0) return 'Choose a role.'
   if (target.type === 'users' && target.users.length === 0) return 'Name somebody.'
   const reaches = target.type === 'active' || target.type === 'inactive'

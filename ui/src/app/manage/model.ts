@@ -127,6 +127,6 @@ export function textsOf(raw: Record<string, unknown>): (name: string) => string 
 }
 
 /** The choice that a value is, or another. */
-export function oneOf<T extends string>(from: readonly T[], value: unknown, otherwise: T): T {
+function oneOf<T extends string>(from: readonly T[], value: unknown, otherwise: T): T {
   return from.find(one => one === value) ?? otherwise
 }

@@ -39,7 +39,7 @@ export function allowed(action: Action, row: Notification): boolean {
 }
 
 /** Does one thing with some notifications, a few at a time. */
-export async function actOn(
+async function actOn(
   manager: NotificationManager,
   action: Action,
   rows: readonly Notification[],
