@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -167,18 +168,32 @@ async function stop(child, signal = 'SIGTERM') {
   clearTimeout(timer)
 }
 
-/** Two ports that nobody listens on at the moment. */
+/**
+ * Two ports that nobody listens on at the moment, below those that systems give
+ * out by themselves: so they stay free until the server takes them, and while it
+ * is away.
+ */
 async function freePorts() {
-  const probes = [createServer(), createServer()]
+  /** @type {number[]} */
   const ports = []
-  for (const probe of probes) {
-    probe.listen(0, '127.0.0.1')
-    await once(probe, 'listening')
-    ports.push(/** @type {import('node:net').AddressInfo} */ (probe.address()).port)
+  for (let tries = 50; ports.length < 2 && tries > 0; tries--) {
+    const port = 10_000 + Math.floor(Math.random() * 8000)
+    if (!ports.includes(port) && (await isFree(port))) ports.push(port)
   }
-  for (const probe of probes) {
-    probe.close()
-    await once(probe, 'close')
-  }
+  assert.equal(ports.length, 2, 'no port is free')
   return ports
+}
+
+/** @param {number} port @returns {Promise<boolean>} */
+async function isFree(port) {
+  const probe = createServer()
+  probe.listen(port, '127.0.0.1')
+  try {
+    await once(probe, 'listening')
+  } catch {
+    return false
+  }
+  probe.close()
+  await once(probe, 'close')
+  return true
 }
