@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // Patterns gives all requests of the link.
@@ -20,3 +21,6 @@ func Offers() []string { return slices.Sorted(maps.Keys(offers)) }
 
 // Refused says why a request is refused to other machines; "" where it is not.
 func Refused(pattern string) string { return offers[pattern].refused }
+
+// SetQuiet says how long a stream of c may be silent.
+func SetQuiet(c *Client, d time.Duration) { c.far.quiet = d }

@@ -24,7 +24,7 @@ const (
 	farCall   = 2 * time.Minute  // for one request with its answer
 	farDial   = 10 * time.Second // for a connection, and again for TLS
 	farHeader = time.Minute      // for the first of an answer
-	farQuiet  = 3 * farSilence   // of a stream; then it is taken for dead
+	farQuiet  = 3 * farSilence   // of a stream
 	farAnswer = 256 << 20        // bytes of one answer
 	maxToken  = 256              // bytes of a token
 )
@@ -50,6 +50,7 @@ type Elsewhere struct {
 type far struct {
 	base    url.URL
 	version string
+	quiet   time.Duration // of a stream; then it is taken for dead
 }
 
 // DialElsewhere reaches a server on another machine, over https unless AllowHTTP
@@ -77,7 +78,7 @@ func DialElsewhere(ctx context.Context, e Elsewhere) (*Client, error) {
 			return http.ProxyFromEnvironment(r)
 		},
 	}
-	c := &Client{token: e.Token, far: &far{base: *base, version: cmp.Or(e.Version, "unknown")}, http: &http.Client{
+	c := &Client{token: e.Token, far: &far{base: *base, version: cmp.Or(e.Version, "unknown"), quiet: farQuiet}, http: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for this address
 	}}
@@ -168,14 +169,17 @@ func (f *far) alive(body io.ReadCloser) io.Reader {
 	if f == nil {
 		return body
 	}
-	return &watched{body: body}
+	return &watched{body, f.quiet}
 }
 
-type watched struct{ body io.ReadCloser }
+type watched struct {
+	body  io.ReadCloser
+	quiet time.Duration
+}
 
 // Read implements io.Reader.
 func (w *watched) Read(p []byte) (int, error) {
-	late := time.AfterFunc(farQuiet, func() { w.body.Close() }) // which ends the Read
+	late := time.AfterFunc(w.quiet, func() { w.body.Close() }) // which ends the Read
 	n, err := w.body.Read(p)
 	if !late.Stop() && n == 0 {
 		return 0, errSilent

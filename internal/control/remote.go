@@ -115,7 +115,9 @@ type RemoteConfig struct {
 	// Recheck is how often an open stream asks again whether its reader is still
 	// an administrator; default one minute. Doubt has it asked at once.
 	Recheck time.Duration
-	Logger  *slog.Logger // default: nothing is logged
+	// Beat is how often an empty line shows that a stream lives; default 15 s.
+	Beat   time.Duration
+	Logger *slog.Logger // default: nothing is logged
 }
 
 // Remote takes the requests of the link from other machines, under Path, from
@@ -143,7 +145,7 @@ type farStream struct {
 
 // NewRemote makes the door.
 func NewRemote(cfg RemoteConfig) *Remote {
-	cfg.Recheck = cmp.Or(cfg.Recheck, recheckEvery)
+	cfg.Recheck, cfg.Beat = cmp.Or(cfg.Recheck, recheckEvery), cmp.Or(cfg.Beat, farSilence)
 	cfg.Version = cmp.Or(cfg.Version, "unknown")
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -230,7 +232,7 @@ func (d *Remote) run(w http.ResponseWriter, r *http.Request, one *call, streams 
 			<-watched
 		}()
 		closing := context.WithoutCancel(r.Context())
-		one.ending, one.beats = ctx, time.NewTicker(farSilence)
+		one.ending, one.beats = ctx, time.NewTicker(d.cfg.Beat)
 		defer one.beats.Stop()
 		r = r.WithContext(context.WithValue(closing, closingKey{}, ctx.Done()))
 	}
