@@ -14,6 +14,7 @@ import (
 	"github.com/belfryhq/belfry"
 	"github.com/belfryhq/belfry/internal/gate"
 	"github.com/belfryhq/belfry/internal/identity"
+	"github.com/belfryhq/belfry/internal/words"
 )
 
 const scope = identity.ScopeAdmin
@@ -224,9 +225,4 @@ func printable(s string) string {
 }
 
 // clip bounds a text.
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func clip(s string, most int) string { return words.Clip(s, most) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/belfryhq/belfry/internal/trace"
+	"github.com/belfryhq/belfry/internal/words"
 )
 
 // story tells the event's way in sentences.
@@ -120,12 +121,7 @@ func period(s string) string {
 
 func quote(s string) string { return strconv.Quote(s) }
 
-func clip(s string) string {
-	if len(s) > 100 {
-		return strings.ToValidUTF8(s[:100], "") + "…"
-	}
-	return s
-}
+func clip(s string) string { return words.Clip(s, 100) }
 
 func first(all []string) string {
 	if len(all) == 0 {
