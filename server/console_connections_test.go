@@ -149,6 +149,13 @@ func TestConsoleShowsWhatPagesReport(t *testing.T) {
 		if len(verdict.Pages) != 1 || verdict.Pages[0].Socket != w.id || fmt.Sprint(verdict.Pages[0].Handlers) != "[{ [everywhere]} {orders [<b>order.paid]}]" || len(verdict.Pages[0].Failures) != 0 {
 			t.Errorf("explain of an event on orders: %s", answer)
 		}
+		// So it is of an event that arrived, where its receivers are many.
+		c.ask("POST", "events", `{"app":"1001","channel":"orders","event":"<b>order.paid"}`, 200, &sent)
+		w.expect("<b>order.paid", "orders")
+		verdict.Pages = nil
+		if answer := c.ask("GET", "explain?id="+sent.ID, "", 200, &verdict); verdict.Code != "delivered" || len(verdict.Pages) != 1 || verdict.Pages[0].Socket != w.id {
+			t.Errorf("explain of an event that arrived: %s", answer)
+		}
 		// What was reported outlives the connection.
 		w.close()
 		a.eventually("gone", func() bool {

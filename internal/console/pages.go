@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/belfryhq/belfry/internal/explain"
+	"github.com/belfryhq/belfry/internal/hub"
 )
 
 // page is what a connection's page said of its handlers.
@@ -66,18 +67,36 @@ type pageOfOne struct {
 
 func (c *Console) explained(v explain.Verdict) explained {
 	e := explained{Verdict: v}
-	for _, one := range v.Connections {
-		if len(e.Pages) == maxPages {
-			break
-		}
-		if p := c.pageOf(one.Socket); p != nil {
+	for _, socket := range c.concerned(v) {
+		if p := c.pageOf(socket); p != nil && len(e.Pages) < maxPages {
 			if v.Event != nil {
 				p.only(v.Event.Channels)
 			}
-			e.Pages = append(e.Pages, pageOfOne{one.Socket, *p})
+			e.Pages = append(e.Pages, pageOfOne{socket, *p})
 		}
 	}
 	return e
+}
+
+// concerned gives the connections that a verdict is about: those that it names,
+// else those that are on the event's channels now and whose pages report.
+func (c *Console) concerned(v explain.Verdict) (sockets []string) {
+	for _, one := range v.Connections {
+		sockets = append(sockets, one.Socket)
+	}
+	if len(sockets) > 0 || v.Event == nil {
+		return sockets
+	}
+	for _, one := range c.cfg.Hub.Connections(v.Event.App, maxPages, func(one *hub.Connection) bool {
+		if !slices.ContainsFunc(v.Event.Channels, one.On) {
+			return false
+		}
+		_, said := c.cfg.Said(one.Socket)
+		return said
+	}) {
+		sockets = append(sockets, one.Socket)
+	}
+	return sockets
 }
 
 // only leaves what concerns some channels.
