@@ -20,6 +20,7 @@ type machine struct {
 	floor  string
 	belfry string
 	brief  bool
+	uring  bool
 	runs   int
 }
 

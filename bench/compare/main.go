@@ -36,6 +36,7 @@ type options struct {
 	svg    string
 	growth bool
 	brief  bool
+	uring  bool
 }
 
 func main() {
@@ -47,6 +48,7 @@ func main() {
 	flag.StringVar(&o.svg, "svg", "", "file for the plot of -growth")
 	flag.BoolVar(&o.growth, "growth", false, "measure how cost grows with connections and channels instead")
 	flag.BoolVar(&o.brief, "brief", false, "tiny shapes, to try the driver itself")
+	flag.BoolVar(&o.uring, "uring", false, "a floor that sends by io_uring, as Belfry does, in place of write()")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -65,7 +67,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	m := &machine{dir: dir, belfry: o.belfry, brief: o.brief}
+	m := &machine{dir: dir, belfry: o.belfry, brief: o.brief, uring: o.uring}
 	if err := m.build(ctx); err != nil {
 		return err
 	}
@@ -93,7 +95,11 @@ func run(ctx context.Context, o options) error {
 // build makes the two programs.
 func (m *machine) build(ctx context.Context) (err error) {
 	m.floor = filepath.Join(m.dir, "floor")
-	out, err := exec.CommandContext(ctx, "cc", "-O2", "-o", m.floor, filepath.Join("bench", "floor", "floor.c")).CombinedOutput()
+	cc := []string{"-O2", "-o", m.floor, filepath.Join("bench", "floor", "floor.c")}
+	if m.uring {
+		cc = append(cc, "-DURING")
+	}
+	out, err := exec.CommandContext(ctx, "cc", cc...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build the floor (run it at the root of the repository): %w\n%s", err, out)
 	}

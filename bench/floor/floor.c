@@ -11,6 +11,8 @@
  *
  *     cc -O2 -o floor floor.c
  *
+ * With -DURING it sends by io_uring in place of write().
+ *
  * It reads numbers as they lie in memory, so it is for little-endian machines.
  */
 #include <arpa/inet.h>
@@ -77,12 +79,16 @@ static void take(int listener)
 }
 
 /* The measured loop. */
+#ifdef URING
+#include "uring.h"
+#else
 static void publish(const struct channel *c, const unsigned char *frame, uint32_t length)
 {
 	for (int i = 0; i < c->count; i++)
 		if (write(c->sockets[i], frame, length) != (ssize_t)length && errno != EPIPE && errno != ECONNRESET)
 			die("write");
 }
+#endif
 
 /* Publishes what is whole in the input; 0 at its end. */
 static int read_events(void)
