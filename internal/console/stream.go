@@ -142,9 +142,7 @@ func (c *Console) run(r *http.Request, s *stream, out *events, sample *sampler, 
 		}
 	}
 	show()
-	if now := c.payloads.shown(s.holder); now.Allowed {
-		out.send("payloads", now)
-	}
+	out.send("payloads", c.payloads.shown(s.holder))
 	for out.err == nil {
 		select {
 		case <-r.Context().Done():

@@ -29,6 +29,35 @@ export interface Entry {
   readonly size?: number
   readonly status?: number
   readonly receipt?: Receipt
+  /** The data of an event, while somebody may look at it. */
+  readonly payload?: Payload
+}
+
+/** The data of an event, 4 KB at most. */
+export interface Payload {
+  readonly data: string
+  /** Whether there is more. */
+  readonly cut?: boolean
+  /** Whether only its receivers can read it. */
+  readonly encrypted?: boolean
+}
+
+/** An administrator who looks at the data of events. */
+export interface PayloadView {
+  readonly id: string
+  readonly user: { readonly id: string; readonly name: string }
+  readonly app: string
+  /** None: all channels. */
+  readonly channel?: string
+  readonly until: string
+  /** Whether it is this session's. */
+  readonly own: boolean
+}
+
+/** Whether administrators may look at the data of events, and who does. */
+export interface PayloadViews {
+  readonly allowed: boolean
+  readonly views: readonly PayloadView[]
 }
 
 /** What the stream says of each second in which it did not show all. */
@@ -309,18 +338,37 @@ export interface Denial {
   readonly reason: string
 }
 
-/** One request to an application's endpoint. */
-export interface Attempt {
+/** One request to an application's endpoint, with all its tries. */
+export interface Call {
   readonly id: string
   readonly app: string
   readonly url: string
   readonly events: readonly string[]
-  readonly try: number
-  readonly status: number
+  /** The first ten. */
+  readonly channels: readonly string[]
+  /** How many events there are. */
+  readonly count: number
+  readonly accepted_at: string
+  readonly at: string
   readonly outcome: string
+  /** Of the last try; 0 for no answer. */
+  readonly status: number
   readonly error?: string
   readonly took_ms: number
+  readonly tries: readonly CallTry[]
+  readonly resent_at: string | null
+  readonly resent_as?: string
+  /** Whether it can be sent again, and until when where that is known. */
+  readonly body: boolean
+  readonly body_until: string | null
+}
+
+/** One try of a request. */
+export interface CallTry {
   readonly at: string
+  readonly status: number
+  readonly error?: string
+  readonly took_ms: number
 }
 
 /** A signed call that came in. */

@@ -9,7 +9,7 @@ import {
 } from 'react'
 import { useSession } from '../session'
 import type { Params } from './api'
-import type { Overview } from './model'
+import type { Overview, PayloadViews } from './model'
 import { ConsoleStream, type StreamState } from './stream'
 
 const Context = createContext<ConsoleStream | undefined>(undefined)
@@ -50,6 +50,15 @@ export function useOverview(): Overview | undefined {
   const [overview, setOverview] = useState(stream.overview)
   useEffect(() => stream.listen({ overview: setOverview }), [stream])
   return overview
+}
+
+/** Whether the data of events may be looked at, and who does. */
+export function usePayloads(): PayloadViews {
+  const stream = useStream()
+  return useSyncExternalStore(
+    changed => stream.listen({ payloads: changed }),
+    () => stream.payloads,
+  )
 }
 
 /** How the stream is. */

@@ -7,11 +7,13 @@ import { AppChoice } from '../parts/AppChoice'
 import { Typed, useFilters } from '../parts/Filters'
 import { Stale } from '../parts/ListOf'
 import { count } from '../parts/words'
-import { useStreamState } from '../useStream'
+import { usePayloads, useStreamState } from '../useStream'
 import { EntryDialog } from './EntryDialog'
 import { LogRows } from './LogRows'
+import { PayloadDialog } from './PayloadDialog'
+import { PayloadsDialog } from './PayloadsDialog'
 import { useLog } from './useLog'
-import { kinds } from './words'
+import { kinds as known, payloadKind } from './words'
 
 /** What happens on the server, as it happens. */
 export function LogPage(): ReactNode {
@@ -19,6 +21,8 @@ export function LogPage(): ReactNode {
   const [filter, change] = useFilters(['app', 'kinds', 'q'])
   const { book, pages, problem } = useLog(filter)
   const [opened, setOpened] = useState<Entry>()
+  const [asking, setAsking] = useState(false)
+  const payloads = usePayloads()
   const narrowed = Object.values(filter).some(value => value !== '')
   return (
     <>
@@ -29,13 +33,22 @@ export function LogPage(): ReactNode {
           held={pages.held}
           toggle={() => (pages.paused ? book.resume() : book.pause())}
           clear={() => book.clear()}
+          payloads={
+            payloads.allowed && !payloads.views.some(({ own }) => own)
+              ? () => setAsking(true)
+              : undefined
+          }
         />
       </header>
       <search className="c-filters">
         <Typed label="Search" value={filter.q} change={q => change({ q })} />
         <AppChoice value={filter.app} change={app => change({ app })} />
       </search>
-      <Kinds value={filter.kinds} change={value => change({ kinds: value })} />
+      <Kinds
+        value={filter.kinds}
+        payloads={payloads.allowed}
+        change={value => change({ kinds: value })}
+      />
       {problem !== undefined && <Stale problem={problem} />}
       <State sampled={pages.sampled} paused={pages.paused} shown={pages.rows.length} />
       <LogRows
@@ -44,6 +57,7 @@ export function LogPage(): ReactNode {
         onOpen={setOpened}
         onScrollAway={() => book.pause()}
       />
+      {asking && <PayloadsDialog app={filter.app} onClose={() => setAsking(false)} />}
       {opened && <Opened entry={opened} onClose={() => setOpened(undefined)} />}
     </>
   )
@@ -54,11 +68,18 @@ function Controls(props: {
   held: number
   toggle: () => void
   clear: () => void
+  /** Asks for the data of events; undefined where that cannot be, or is so. */
+  payloads: (() => void) | undefined
 }): ReactNode {
   return (
     <div className="c-controls">
       {props.paused && props.held > 0 && (
         <span className="muted">{count(props.held)} more came</span>
+      )}
+      {props.payloads && (
+        <button type="button" className="quiet" onClick={props.payloads}>
+          Show payloads
+        </button>
       )}
       <button type="button" className="quiet" onClick={props.clear}>
         Clear
@@ -71,7 +92,12 @@ function Controls(props: {
 }
 
 /** Which kinds of entries are shown: none chosen stands for all. */
-function Kinds(props: { value: string; change: (value: string) => void }): ReactNode {
+function Kinds(props: {
+  value: string
+  payloads: boolean
+  change: (value: string) => void
+}): ReactNode {
+  const kinds = props.payloads ? [...known, payloadKind] : known
   const chosen = new Set(props.value === '' ? [] : props.value.split(','))
   const toggle = (kind: string) => {
     const next = new Set(chosen)
@@ -120,6 +146,9 @@ function State(props: { sampled: Sampled | undefined; paused: boolean; shown: nu
 /** What an entry leads to: its event's timeline, its connection, or itself. */
 function Opened(props: { entry: Entry; onClose: () => void }): ReactNode {
   const { entry, onClose } = props
+  if (entry.payload) {
+    return <PayloadDialog entry={entry} payload={entry.payload} onClose={onClose} />
+  }
   if (entry.id) return <EventDialog id={entry.id} onClose={onClose} />
   if (entry.socket_id) return <SocketDialog socket={entry.socket_id} onClose={onClose} />
   return <EntryDialog entry={entry} onClose={onClose} />

@@ -13,6 +13,9 @@ export const kinds: readonly (readonly [string, string])[] = [
   ['refusal', 'Refusals'],
 ]
 
+/** The kind of entries that are there only while payloads may be shown. */
+export const payloadKind = ['payload', 'Payloads'] as const
+
 /** How an entry is to be taken. */
 export type Tone = 'good' | 'warn' | 'fault' | ''
 
@@ -72,6 +75,11 @@ export function detailOf(entry: Entry): string {
   const parts: string[] = []
   const say = (text: string | undefined) => {
     if (text !== undefined && text !== '') parts.push(text)
+  }
+  if (entry.payload) {
+    return entry.payload.encrypted
+      ? 'encrypted: only its receivers can read it'
+      : entry.payload.data
   }
   say(entry.text)
   if (entry.receipt) parts.push(receiptOf(entry.receipt))

@@ -1,53 +1,26 @@
-import type { ReactNode } from 'react'
+import { type ReactNode, useState } from 'react'
 import { Time } from '../../kit/Time'
-import { part } from '../api'
-import type { Attempt } from '../model'
+import type { Call } from '../model'
 import { AppChoice } from '../parts/AppChoice'
 import { Choice, Typed, useFilters } from '../parts/Filters'
 import { ListOf, Nothing } from '../parts/ListOf'
-import { useSay } from '../parts/Said'
 import type { Column } from '../parts/Table'
 import { ms } from '../parts/words'
-import { useAct, useList } from '../queries'
+import { useList } from '../queries'
+import { AgainDialog } from './AgainDialog'
+import { CallDialog } from './CallDialog'
+import { SendAgain } from './SendAgain'
+import { choices, eventsOf, outcomeOf } from './words'
 
-const tones: Readonly<Record<string, string>> = {
-  delivered: 'good',
-  retrying: 'warn',
-  dropped: 'fault',
-}
-
-const outcomes = ['delivered', 'retrying', 'dropped'].map(value => ({ value, label: value }))
-
-const columns: readonly Column<Attempt>[] = [
-  { name: 'At', of: ({ at }) => <Time at={at} /> },
-  {
-    name: 'To',
-    of: ({ url, app }) => (
-      <>
-        <span className="c-break">{url}</span>
-        <div className="c-small">app {app}</div>
-      </>
-    ),
-  },
-  { name: 'Events', of: ({ events }) => events.join(', ') },
-  { name: 'Try', number: true, of: one => one.try },
-  {
-    name: 'Outcome',
-    of: ({ outcome, status, error }) => (
-      <>
-        <span className={`badge ${tones[outcome] ?? ''}`}>{outcome}</span> {status || ''}
-        {error && <div className="c-error c-small">{error}</div>}
-      </>
-    ),
-  },
-  { name: 'Took', number: true, of: ({ took_ms }) => ms(took_ms) },
-  { name: 'Actions', silent: true, of: one => <Again attempt={one} /> },
-]
-
-/** Requests to applications' endpoints, try by try. */
+/** Requests to applications' endpoints. */
 export function Outgoing(): ReactNode {
   const [filter, change] = useFilters(['q', 'app', 'outcome'])
-  const list = useList<Attempt>('webhooks/out', 'attempts', filter, 3000)
+  const list = useList<Call>('webhooks/out', 'calls', filter, 3000)
+  const [opened, setOpened] = useState('')
+  const [asking, setAsking] = useState(false)
+  const narrowed = Object.values(filter).some(value => value !== '')
+  const shown = list.rows?.find(({ id }) => id === opened)
+  const failed = list.rows?.some(call => call.outcome === 'dropped' && !call.resent_at && call.body)
   return (
     <>
       <search className="c-filters">
@@ -56,51 +29,87 @@ export function Outgoing(): ReactNode {
         <Choice
           label="Outcome"
           value={filter.outcome}
-          from={outcomes}
+          from={choices}
           change={outcome => change({ outcome })}
         />
+        {failed && (
+          <button type="button" className="quiet" onClick={() => setAsking(true)}>
+            {filter.q || filter.app ? 'Send failed that fit again' : 'Send all failed again'}
+          </button>
+        )}
       </search>
       <section className="card">
         <ListOf
           label="Webhooks sent"
           list={list}
-          columns={columns}
+          columns={columnsOf(setOpened)}
           keyOf={({ id }) => id}
           empty={
-            <Nothing title="No webhook was sent">
-              None that fits, since this server started. Apps name their endpoints in the
-              configuration.
-            </Nothing>
+            narrowed ? (
+              <Nothing title="Nothing fits">No webhook fits these filters.</Nothing>
+            ) : (
+              <Nothing title="No webhook was sent">
+                Apps name their endpoints in the configuration. What is sent to them shows here;
+                what fails is kept for days.
+              </Nothing>
+            )
           }
         />
       </section>
+      {shown && <CallDialog call={shown} onClose={() => setOpened('')} />}
+      {asking && <AgainDialog filter={filter} onClose={() => setAsking(false)} />}
     </>
   )
 }
 
-function Again(props: { attempt: Attempt }): ReactNode {
-  const { id } = props.attempt
-  const act = useAct()
-  const say = useSay()
-  const send = async () => {
-    if (act.isPending) return
-    try {
-      await act.mutateAsync({ name: `webhooks/out/${part(id)}/resend` })
-      say('It is sent again; the new try shows on top.')
-    } catch (cause) {
-      say(cause instanceof Error ? cause.message : 'It could not be sent again.')
-    }
-  }
-  return (
-    <div className="c-actions">
-      <button
-        type="button"
-        className="quiet"
-        aria-disabled={act.isPending}
-        onClick={() => void send()}
-      >
-        Send again
-      </button>
-    </div>
-  )
+function columnsOf(open: (id: string) => void): readonly Column<Call>[] {
+  return [
+    { name: 'At', of: ({ at }) => <Time at={at} /> },
+    {
+      name: 'Events',
+      of: call => (
+        <>
+          <button type="button" className="c-open" onClick={() => open(call.id)}>
+            {eventsOf(call)}
+          </button>
+          <div className="c-small c-break">{call.channels.join(', ')}</div>
+        </>
+      ),
+    },
+    {
+      name: 'To',
+      of: ({ url, app }) => (
+        <>
+          <span className="c-break">{url}</span>
+          <div className="c-small">app {app}</div>
+        </>
+      ),
+    },
+    {
+      name: 'Outcome',
+      of: ({ outcome, status, error, resent_at }) => (
+        <>
+          <span className={`badge ${outcomeOf(outcome).tone}`}>{outcomeOf(outcome).name}</span>{' '}
+          {status || ''}
+          {error && <div className="c-error c-small">{error}</div>}
+          {resent_at && (
+            <div className="c-small">
+              sent again <Time at={resent_at} />
+            </div>
+          )}
+        </>
+      ),
+    },
+    { name: 'Tries', number: true, of: ({ tries }) => tries.length },
+    { name: 'Took', number: true, of: ({ tries, took_ms }) => (tries.length ? ms(took_ms) : '') },
+    {
+      name: 'Actions',
+      silent: true,
+      of: call => (
+        <div className="c-actions">
+          <SendAgain call={call} />
+        </div>
+      ),
+    },
+  ]
 }
