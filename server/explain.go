@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -81,10 +82,24 @@ func findUser(ctx context.Context, people *identity.Identity, idOrEmail string) 
 		return nil, nil, err
 	}
 	var names []string
+	emails := map[string]string{} // by what stands before the @
 	for _, a := range all {
 		names = append(names, a.ID, a.Email)
+		if local, _, found := strings.Cut(strings.ToLower(a.Email), "@"); found {
+			emails[local] = a.Email
+		}
 	}
-	return nil, explain.Near(idOrEmail, names), nil
+	near = explain.Near(idOrEmail, names)
+	if len(near) == 0 && !strings.Contains(idOrEmail, "@") {
+		local := strings.ToLower(idOrEmail)
+		if email := emails[local]; email != "" {
+			return nil, []string{email}, nil
+		}
+		for _, one := range explain.Near(local, slices.Sorted(maps.Keys(emails))) {
+			near = append(near, emails[one])
+		}
+	}
+	return nil, near, nil
 }
 
 // past is what the server remembers.

@@ -376,6 +376,14 @@ func TestExplainNamesEventsThatAreRefusedAtTheDoor(t *testing.T) {
 	if !strings.Contains(v.Fix, "app in POST /api/events") {
 		t.Errorf("fix %q", v.Fix)
 	}
+	e.paid("orders") // and then one that is not taken
+	if status, answer := e.call(testApp(), "POST", "/events", "", json.RawMessage(`{"name":"order.paid","channels":["orders"]}`)); status != 400 {
+		t.Fatalf("%d %s", status, answer)
+	}
+	v = e.says(explain.NotSubscribed, about("order.paid", "orders"))
+	if !strings.Contains(evidence(v), "After this event, at ") || !strings.Contains(evidence(v), "was refused with 400") {
+		t.Errorf("evidence %q", v.Evidence)
+	}
 	post("no-such-token", event("unknown", ""), 401)
 	e.says(explain.Refused, about("whatever", "orders"), "from 127.0.0.1 was refused with 401", "no API token")
 }

@@ -196,8 +196,13 @@ func TestExplainSaysWhatIsUnknownAndWhatIsNear(t *testing.T) {
 	e.says(explain.UnknownEvent, explain.Question{ID: "01aaaaaaaaaaaaaaaaaaaaaaaa"}, "before what is remembered")
 	e.says(explain.UnknownEvent, explain.Question{ID: "<b>"})
 	near(e.says(explain.UnknownUser, explain.Question{User: "adda@example.test", Event: "x", Channel: "orders.new"}, `"adda@example.test"`), "ada@example.test")
+	near(e.says(explain.UnknownUser, explain.Question{User: "Ada", Event: "x", Channel: "orders.new"}, `"Ada"`), "ada@example.test")
+	near(e.says(explain.UnknownUser, explain.Question{User: "adda", Event: "x", Channel: "orders.new"}, `"adda"`), "ada@example.test")
+	if v := e.says(explain.UnknownUser, explain.Question{User: "9", Event: "x", Channel: "orders.new"}); len(v.Near) != 0 {
+		t.Errorf("near 9: %q", v.Near) // user 1 is another
+	}
 	near(e.says(explain.UnknownChannel, explain.Question{User: ada, Channel: "weather.todey"}, "weather.todey"), "weather.today")
-	near(e.says(explain.NearMiss, explain.Question{User: ada, Channel: "order.new"}, "on orders.new there was"), "orders.new")
+	near(e.says(explain.NearMiss, explain.Question{User: ada, Channel: "order.new"}, "but one was on orders.new"), "orders.new")
 	near(e.says(explain.NoSuchApp, explain.Question{User: ada, Channel: "orders.new", App: "101"}, `"101"`), appID)
 	near(e.says(explain.OtherName, explain.Question{Socket: w.id, Event: "OrderPaid", Channel: "orders.new"}, "was published"), `App\Events\OrderPaid`)
 	e.says(explain.UnknownEvent, explain.Question{Socket: w.id, Event: "something.else", Channel: "orders.new"}, "No event")

@@ -42,6 +42,7 @@ func TestExplainNamesAnEventThatPagesDoNothingWith(t *testing.T) {
 			elsewhere.subscribe("news")
 			e.report(elsewhere, path, `{"socket_id":"SOCKET","handlers":{"news":[],"orders":["order.paid"]}}`)
 			e.says(explain.OtherName, explain.Question{ID: e.published("news")}, `none has a handler for "order.paid" there`, "it is bound on orders")
+			elsewhere.expect("order.paid", "news")
 			elsewhere.close()
 
 			// What was said is remembered when the page is gone, and no more is taken.

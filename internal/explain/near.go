@@ -90,7 +90,7 @@ func near(name string, among []string, same func(a, b string) bool) []string {
 		case same(name, other):
 			all = append(all, candidate{other, 0})
 		case abs(len(name)-len(other)) <= bound:
-			if steps := distance(strings.ToLower(name), strings.ToLower(other)); steps <= bound {
+			if steps := distance(strings.ToLower(name), strings.ToLower(other)); steps <= bound && steps < len(name) {
 				all = append(all, candidate{other, 1 + steps})
 			}
 		}

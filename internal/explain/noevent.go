@@ -32,12 +32,12 @@ func (c *inquiry) noEvent() (*Verdict, error) {
 		}
 	}
 	if near := nearChannels(c.q.Channel, named); c.q.Channel != "" && len(near) > 0 {
-		return &Verdict{Code: NearMiss, Near: near, Sentence: fmt.Sprintf("No event %s was published on %s, but on %s there was.", quotedOr(c.q.Event), c.q.Channel, near[0]),
+		return &Verdict{Code: NearMiss, Near: near, Sentence: fmt.Sprintf("No event %s was published on %s, but one was on %s.", quotedOr(c.q.Event), c.q.Channel, near[0]),
 			Fix: "Use one name on both sides: " + nameFix(near[0], c.q.Channel)}, nil
 	}
 	if near := nearEvents(c.q.Event, heard); c.q.Event != "" && len(near) > 0 {
 		return &Verdict{Code: OtherName, Near: near, Sentence: fmt.Sprintf("No event %q was published%s, but %q was.", c.q.Event, on(c.q.Channel), near[0]),
-			Fix: "Use one name on both sides: case, namespace and a leading dot count."}, nil
+			Fix: "Use one name on both sides: spelling, case, namespace and a leading dot count."}, nil
 	}
 	for _, n := range c.past.Names("", c.since()) {
 		if n.App != c.app.ID && n.Channel == c.q.Channel && (c.q.Event == "" || n.Event == c.q.Event) {
@@ -46,6 +46,18 @@ func (c *inquiry) noEvent() (*Verdict, error) {
 		}
 	}
 	return c.neverThere(all)
+}
+
+// refusedSince tells of a publish that was refused after the event that is
+// remembered, since that one may be meant.
+func (c *inquiry) refusedSince(t *trace.Timeline) []string {
+	for _, one := range c.past.Refusals(c.app.ID, moment(t, c.q.Channel)) {
+		s := one.Last(trace.Refused)
+		if (one.Event == "" || c.q.Event == "" || one.Event == c.q.Event) && (len(one.Channels) == 0 || c.q.Channel == "" || slices.Contains(one.Channels, c.q.Channel)) {
+			return []string{fmt.Sprintf("After this event, at %s, a publish from %s was refused with %d: %s", clock(s.At), cmp.Or(one.Address, "an unknown address"), s.Status, period(s.Reason))}
+		}
+	}
+	return nil
 }
 
 // neverThere is about a channel that is not known, or an event that was never

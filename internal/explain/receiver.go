@@ -28,10 +28,14 @@ func (c *inquiry) byReceiver() (*Verdict, error) {
 	}
 	t := &found[0]
 	v, err := c.follow(t)
-	if err != nil || !v.reached() {
-		return v, err
+	if err == nil && v.reached() {
+		v, err = c.receiver(t, v)
 	}
-	return c.receiver(t, v)
+	if err != nil {
+		return nil, err
+	}
+	v.Evidence = append(v.Evidence, c.refusedSince(t)...)
+	return v, nil
 }
 
 func (c *inquiry) noApp(name string) *Verdict {
