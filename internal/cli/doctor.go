@@ -161,14 +161,15 @@ func (c *doctorCommand) project() ([]doctor.Check, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(c.Dir, path)
 	}
+	name := c.env
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, ".env")
+		path, name = filepath.Join(path, ".env"), filepath.Join(name, ".env")
 	}
 	text, err := readSome(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the project's settings: %w", err)
 	}
-	p := doctor.Project{Env: text, File: c.env, Weak: weakSecret}
+	p := doctor.Project{Env: text, File: name, Weak: weakSecret}
 	dir := filepath.Dir(path)
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -54,6 +54,7 @@ const (
 	EnvPrefix        Cause = "env_wrong_prefix"
 	EnvBroadcaster   Cause = "env_null_broadcaster"
 	EnvOldName       Cause = "env_old_name"
+	EnvNoHost        Cause = "env_no_host"
 	EnvClusterHost   Cause = "env_cluster_with_host"
 	EnvTLSPort       Cause = "env_tls_on_plain_port"
 	EnvHostScheme    Cause = "env_host_with_scheme"

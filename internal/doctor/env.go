@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -99,12 +100,25 @@ func Env(p Project) []Check {
 	r.serverSide()
 	r.frontEnd()
 	r.values()
-	if len(r.found) == 0 {
+	switch {
+	case len(r.found) > 0:
+	case !r.ours():
+		c := Skip("%s holds nothing that is known here: no BROADCAST_*, PUSHER_* or REVERB_* (variables: %d%s)", p.File, len(r.list), r.using())
+		c.Name = "env"
+		return []Check{c}
+	default:
 		c := Pass("%s has nothing wrong that is known here (variables: %d%s)", p.File, len(r.list), r.using())
 		c.Name = "env"
 		return []Check{c}
 	}
 	return r.found
+}
+
+// ours reports whether a variable is one of those that are looked at.
+func (r *envReader) ours() bool {
+	return slices.ContainsFunc(r.list, func(v variable) bool {
+		return strings.HasPrefix(v.name, "BROADCAST_") || strings.Contains(v.name, "PUSHER_") || strings.Contains(v.name, "REVERB_")
+	})
 }
 
 func (r *envReader) using() string {
@@ -215,6 +229,14 @@ func (r *envReader) worker() bool {
 // destination looks at where events are sent to.
 func (r *envReader) destination(prefix string) {
 	host, cluster := r.get(prefix+"HOST"), r.get(prefix+"APP_CLUSTER")
+	if host == "" && prefix == "PUSHER_" && r.get(prefix+"APP_KEY") != "" {
+		r.add(EnvNoHost, prefix+"HOST", "write the server's host, port and scheme: PUSHER_HOST=ws.example.com, PUSHER_PORT=443, PUSHER_SCHEME=https",
+			"PUSHER_HOST is %s: events go to api-%s.pusher.com", missingOrEmpty(r.vars, prefix+"HOST"), cmp.Or(short(cluster), "mt1"))
+	}
+	if p := prefixOf(r.bundler); p != "" && host != "" && r.get(p+"PUSHER_APP_KEY") != "" && r.get(p+"PUSHER_APP_CLUSTER") != "" && r.get(p+"PUSHER_HOST") == "" {
+		r.add(EnvNoHost, p+"PUSHER_HOST", "write "+p+`PUSHER_HOST="${PUSHER_HOST}", with port and scheme, give it to Echo as wsHost, and build again`,
+			"%sPUSHER_HOST is %s, and pages get a cluster: without wsHost in their code they go to pusher.com", p, missingOrEmpty(r.vars, p+"PUSHER_HOST"))
+	}
 	if host != "" && cluster != "" && cluster != "mt1" {
 		r.add(EnvClusterHost, prefix+"APP_CLUSTER", "leave the cluster out, or as mt1, when a host is named", "%sAPP_CLUSTER is %s and %sHOST is set: the host wins on the server, and a front end with only the cluster goes to pusher.com",
 			prefix, short(cluster), prefix)
@@ -222,6 +244,14 @@ func (r *envReader) destination(prefix string) {
 	for _, p := range []string{prefix, "VITE_" + prefix, "MIX_" + prefix, "NEXT_PUBLIC_" + prefix} {
 		r.place(p)
 	}
+}
+
+// missingOrEmpty says which of the two a variable without a value is.
+func missingOrEmpty(vars map[string]variable, name string) string {
+	if _, there := vars[name]; there {
+		return "empty"
+	}
+	return "missing"
 }
 
 // place looks at one host, port and scheme.

@@ -45,6 +45,8 @@ func TestEnvNamesEachFault(t *testing.T) {
 		"no broadcaster":            {[]string{"BROADCAST_CONNECTION=pusher", ""}, vite, "", "env env_null_broadcaster"},
 		"two names that contradict": {[]string{"BROADCAST_CONNECTION=pusher", "BROADCAST_CONNECTION=pusher\nBROADCAST_DRIVER=log"}, vite, "", "env BROADCAST_DRIVER env_old_name"},
 		"the old name":              {[]string{"BROADCAST_CONNECTION", "BROADCAST_DRIVER"}, []string{"vite.config.ts", "bootstrap/providers.php"}, "", "env BROADCAST_DRIVER env_old_name"},
+		"no host":                   {[]string{"PUSHER_HOST=ws.shop.test", "PUSHER_HOST="}, vite, "", "env PUSHER_HOST env_no_host"},
+		"no host for pages":         {[]string{"VITE_PUSHER_HOST=", "VITE_PUSHER_APP_CLUSTER=mt1\nX="}, vite, "", "env VITE_PUSHER_HOST env_no_host"},
 		"a cluster and a host":      {[]string{"CLUSTER=mt1", "CLUSTER=eu"}, vite, "", "env PUSHER_APP_CLUSTER env_cluster_with_host"},
 		"https on 6001":             {[]string{"PUSHER_PORT=443", "PUSHER_PORT=6001"}, vite, "", "env PUSHER_SCHEME env_tls_on_plain_port; env VITE_PUSHER_SCHEME env_tls_on_plain_port"},
 		"http on 443":               {[]string{"PUSHER_SCHEME=https", "PUSHER_SCHEME=http"}, vite, "", "env PUSHER_SCHEME env_tls_on_plain_port; env VITE_PUSHER_SCHEME env_tls_on_plain_port"},
