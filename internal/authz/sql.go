@@ -22,14 +22,7 @@ func (u *audit) insert(ctx context.Context, batch []Denial) error {
 		if i > 0 {
 			text.WriteString(", ")
 		}
-		text.WriteByte('(')
-		for j := range 12 {
-			if j > 0 {
-				text.WriteString(", ")
-			}
-			fmt.Fprintf(&text, "$%d", len(args)+j+1)
-		}
-		text.WriteByte(')')
+		text.WriteString(store.Places(len(args), 12))
 		args = append(args, d.ID, store.Millis(d.At), d.Action, d.App, d.Channel, d.Socket, d.UserID, d.UserName, d.Address, string(d.Result), d.Rule, d.Reason)
 	}
 	text.WriteString(" ON CONFLICT (id) DO NOTHING")

@@ -39,16 +39,7 @@ func (i *Identity) Next(ctx context.Context, a Audience, after string, limit int
 	}
 	for _, part := range a.parts(from) {
 		where, args := a.where(from, part)
-		args = append(args, limit-len(found))
-		rows, err := i.db.Query(ctx, `SELECT u.id, u.name, u.email FROM users u WHERE `+where+` ORDER BY u.id LIMIT $`+strconv.Itoa(len(args)), args...)
-		err = store.Each(rows, err, func(rows *sql.Rows) error {
-			var id int64
-			u := belfry.User{Roles: []string{}}
-			err := rows.Scan(&id, &u.Name, &u.Email)
-			u.ID = formatID(id)
-			found = append(found, u)
-			return err
-		})
+		found, err = i.appendUsers(ctx, found, where, args, limit-len(found))
 		if err != nil {
 			return nil, fmt.Errorf("list an audience: %w", err)
 		}
@@ -57,6 +48,21 @@ func (i *Identity) Next(ctx context.Context, a Audience, after string, limit int
 		}
 	}
 	return found, nil
+}
+
+// appendUsers adds up to limit users u of a condition by id, without their roles.
+func (i *Identity) appendUsers(ctx context.Context, found []belfry.User, where string, args []any, limit int) ([]belfry.User, error) {
+	args = append(args, limit)
+	rows, err := i.db.Query(ctx, `SELECT u.id, u.name, u.email FROM users u WHERE `+where+` ORDER BY u.id LIMIT $`+strconv.Itoa(len(args)), args...)
+	err = store.Each(rows, err, func(rows *sql.Rows) error {
+		var id int64
+		u := belfry.User{Roles: []string{}}
+		err := rows.Scan(&id, &u.Name, &u.Email)
+		u.ID = formatID(id)
+		found = append(found, u)
+		return err
+	})
+	return found, err
 }
 
 // Count counts the users of an audience.

@@ -36,16 +36,7 @@ func (i *Identity) Find(ctx context.Context, s Search) (found []belfry.User, mor
 			args = append(args, id, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)+"%")
 			where += fmt.Sprintf(` AND (u.id = $%d OR u.email_key LIKE $%d ESCAPE '\' OR LOWER(u.name) LIKE $%d ESCAPE '\')`, n+1, n+2, n+2)
 		}
-		args = append(args, s.Limit+1-len(found))
-		rows, err := i.db.Query(ctx, `SELECT u.id, u.name, u.email FROM users u WHERE `+where+fmt.Sprintf(` ORDER BY u.id LIMIT $%d`, len(args)), args...)
-		err = store.Each(rows, err, func(rows *sql.Rows) error {
-			var id int64
-			u := belfry.User{Roles: []string{}}
-			err := rows.Scan(&id, &u.Name, &u.Email)
-			u.ID = formatID(id)
-			found = append(found, u)
-			return err
-		})
+		found, err = i.appendUsers(ctx, found, where, args, s.Limit+1-len(found))
 		if err != nil {
 			return nil, false, fmt.Errorf("find users: %w", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -184,6 +185,16 @@ func (r Row) wrap(err error) error {
 		return err
 	}
 	return r.db.wrap(err)
+}
+
+// Places gives the places of a row's values in an INSERT of several rows, "($8,
+// $9)": count of them, behind those of before values.
+func Places(before, count int) string {
+	places := make([]string, count)
+	for i := range places {
+		places[i] = "$" + strconv.Itoa(before+i+1)
+	}
+	return "(" + strings.Join(places, ", ") + ")"
 }
 
 // Each calls scan for every row and closes rows. It is the loop that every

@@ -32,14 +32,7 @@ func (t *Trace) insert(ctx context.Context, batch []failure) error {
 		if len(args) > 0 {
 			text.WriteString(", ")
 		}
-		text.WriteByte('(')
-		for j := range 7 {
-			if j > 0 {
-				text.WriteString(", ")
-			}
-			fmt.Fprintf(&text, "$%d", len(args)+j+1)
-		}
-		text.WriteByte(')')
+		text.WriteString(store.Places(len(args), 7))
 		channel := ""
 		if len(found.Channels) > 0 {
 			channel = found.Channels[0]
