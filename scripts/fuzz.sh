@@ -22,4 +22,5 @@ fuzz internal/report FuzzRead
 fuzz internal/trace FuzzKeys
 fuzz internal/doctor FuzzEnv
 fuzz internal/web FuzzEvents
+fuzz internal/control FuzzRemote
 fuzz internal/queue/asynqqueue FuzzMessage
