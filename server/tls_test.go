@@ -362,8 +362,10 @@ func TestTLSByItselfWhileTheAuthorityIsDown(t *testing.T) {
 	t.Parallel()
 	a, cfg, log, bound := automatic(t)
 	a.SetDown(true)
+	cfg.ProbeEvery = 50 * time.Millisecond
 	h := serveTLS(t, cfg, a.Roots(), bound)
 	log.await(t, "certificate not obtained: it is tried again")
+	log.await(t, "the probe's event did not come back")
 	metrics := "http://" + h.server.MetricsAddr().String()
 	if status, _ := get(t, metrics+"/ready", nil); status != http.StatusOK {
 		t.Errorf("the server does not run: /ready answers %d", status)
@@ -383,5 +385,14 @@ func TestTLSByItselfWhileTheAuthorityIsDown(t *testing.T) {
 	}
 	a.SetDown(false)
 	log.await(t, "certificate obtained") // at the next attempt, ten seconds after the first
+	for deadline := time.Now().Add(20 * time.Second); ; { // the probe and the report come by themselves
+		status, body := get(t, metrics+"/health", nil)
+		if status == http.StatusOK && strings.Contains(body, "whole way in") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("/health answers %d %s", status, body)
+		}
+	}
 	h.connect(testApp()).subscribe("orders")
 }
