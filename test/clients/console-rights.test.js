@@ -16,6 +16,7 @@ const reads = [
   'stream',
   'explain?id=1',
   'denials',
+  'payloads',
   'webhooks/out',
   'webhooks/in',
   'queues',
