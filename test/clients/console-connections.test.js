@@ -116,6 +116,12 @@ test('an operator sees a connection’s bytes grow, its browser, and what its pa
   assert.ok((await failures.textContent())?.includes(`TypeError: no total ${hostile}`))
   assert.equal(await page.evaluate(() => Object(window).hurt), undefined)
   assert.equal(await dialog.locator('img, b').count(), 0)
+
+  await page.setViewportSize({ width: 360, height: 740 })
+  const cross = await dialog.locator('header button').boundingBox()
+  const frame = await dialog.boundingBox()
+  assert.ok(cross && frame)
+  assert.ok(cross.x + cross.width <= frame.x + frame.width, 'a long title pushes the cross out')
 })
 
 test('connections are put in the order that an operator asks for', async t => {
