@@ -384,7 +384,7 @@ func TestTLSByItselfWhileTheAuthorityIsDown(t *testing.T) {
 		t.Errorf("ten handshakes are spoken of %d times", n)
 	}
 	a.SetDown(false)
-	log.await(t, "certificate obtained") // at the next attempt, ten seconds after the first
+	log.await(t, "certificate obtained")                  // at the next attempt, ten seconds after the first
 	for deadline := time.Now().Add(20 * time.Second); ; { // the probe and the report come by themselves
 		status, body := get(t, metrics+"/health", nil)
 		if status == http.StatusOK && strings.Contains(body, "whole way in") {
