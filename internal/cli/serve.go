@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -72,6 +73,7 @@ func (c *serve) run(cmd *cobra.Command, _ []string) error {
 	}
 	ctx, stop := c.signals(cmd.Context(), log, srv)
 	defer stop()
+	freeStart()
 	return srv.Run(ctx)
 }
 
@@ -104,6 +106,14 @@ func (c *serve) open(options config.Options, noWorkers bool) (*config.Config, *s
 	settings.Logger = log
 	srv, err := server.New(settings)
 	return cfg, srv, log, err
+}
+
+// freeStart gives the system back what only starting needed. The migrations leave
+// 12 MB in a pool, which is empty after the second collection; and while the heap is
+// small it is collected before it grows.
+func freeStart() {
+	runtime.GC()
+	debug.FreeOSMemory()
 }
 
 func (c *serve) logger(cfg *config.Config) (*slog.Logger, error) {
