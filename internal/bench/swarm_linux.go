@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/belfryhq/belfry/internal/uring"
 )
 
 // newSwarm gives the cheapest swarm for what is asked.
@@ -41,6 +43,10 @@ type epoll struct {
 	// The loop's own.
 	slots   []*session // by slot; never used twice, so a late event finds an ended session
 	buf     []byte
+	ring    *uring.Ring // reads from many sockets at once; nil where that is not to be had
+	many    []byte      // what it reads into
+	calls   []uring.Call
+	readers []*session // of the calls
 	queue   []*session // to be connected
 	flying  int        // being connected
 	atOnce  int
@@ -65,6 +71,9 @@ func newEpoll(cfg swarmConfig) (*epoll, error) {
 		return nil, fmt.Errorf("make eventfd: %w", err)
 	}
 	e := &epoll{cfg: cfg, ep: ep, wake: wake, done: make(chan struct{}), buf: make([]byte, 2*maxFrame)}
+	if ring, err := uring.Open(); err == nil && cfg.limit <= 0 {
+		e.ring, e.many = ring, make([]byte, uring.Size*together)
+	}
 	go e.loop()
 	return e, nil
 }
@@ -114,6 +123,9 @@ func (e *epoll) loop() {
 		for _, f := range left {
 			f()
 		}
+		if e.ring != nil {
+			e.ring.Close()
+		}
 		unix.Close(e.ep)
 		unix.Close(e.wake)
 		close(e.done)
@@ -130,10 +142,13 @@ func (e *epoll) loop() {
 				woken = true
 				continue
 			}
-			if s := e.slots[events[i].Fd]; s.phase != ended {
+			if s := e.slots[events[i].Fd]; s.phase == ready && e.ring != nil {
+				e.readLater(s)
+			} else if s.phase != ended {
 				e.serve(s, events[i].Events)
 			}
 		}
+		e.readAll()
 		e.cfg.gauge.set(e.cfg.tally.delivered)
 		e.throttle()
 		if woken && !e.obey() {
@@ -212,6 +227,11 @@ func (e *epoll) read(s *session) error {
 		room = min(room, kept+slowRead)
 	}
 	n, errno := readNow(int(s.fd), e.buf[kept:room])
+	return e.took(s, e.buf, kept, n, errno)
+}
+
+// took hands a session what it kept and what was read behind that.
+func (e *epoll) took(s *session, buf []byte, kept, n int, errno unix.Errno) error {
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return nil
@@ -220,7 +240,7 @@ func (e *epoll) read(s *session) error {
 	case n == 0:
 		return errGone
 	}
-	reply, err := s.take(e.buf[:kept+n], e.cfg.clock.now())
+	reply, err := s.take(buf[:kept+n], e.cfg.clock.now())
 	if len(reply) > 0 {
 		// A reply is short and rare: that its socket is full means that the server
 		// does not read.
@@ -229,6 +249,53 @@ func (e *epoll) read(s *session) error {
 		}
 	}
 	return err
+}
+
+// together is what one read takes when many are made at once.
+const together = 32 << 10
+
+// readLater has a session read with others, at the latest by readAll.
+func (e *epoll) readLater(s *session) {
+	i := len(e.calls)
+	if len(s.tail) >= together/2 { // a long message: on its own
+		e.serve(s, unix.EPOLLIN)
+		return
+	}
+	buf := e.many[i*together : (i+1)*together]
+	e.calls = append(e.calls, uring.Call{FD: s.fd, Receive: true, Buffer: buf[copy(buf, s.tail):]})
+	if e.readers = append(e.readers, s); len(e.readers) == uring.Size {
+		e.readAll()
+	}
+}
+
+// readAll reads for those who were told to read later.
+func (e *epoll) readAll() {
+	if len(e.calls) == 0 {
+		return
+	}
+	made, err := e.ring.Do(e.calls)
+	if err != nil {
+		e.ring.Close()
+		e.ring = nil
+	}
+	for i, s := range e.readers {
+		call := &e.calls[i]
+		switch {
+		case i >= made:
+			e.serve(s, unix.EPOLLIN)
+			continue
+		case call.Result < 0:
+			err = e.took(s, nil, 0, 0, unix.Errno(-call.Result))
+		default:
+			err = e.took(s, e.many[i*together:(i+1)*together], together-len(call.Buffer), int(call.Result), 0)
+		}
+		if err != nil {
+			e.end(s, err)
+		}
+	}
+	clear(e.calls)
+	clear(e.readers)
+	e.calls, e.readers = e.calls[:0], e.readers[:0]
 }
 
 // slowRead is what one read takes when reading is limited.

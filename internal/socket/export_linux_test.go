@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/belfryhq/belfry/internal/hub"
+	"github.com/belfryhq/belfry/internal/uring"
 )
 
 // What tests see of the Linux engine.
@@ -233,14 +234,11 @@ func Leftover(o hub.Outlet, t *hub.Topic) string {
 	return ""
 }
 
-// URingSize is how many messages leave together at most.
-const URingSize = uringSize
-
 // HasURing reports whether shards send with io_uring.
 func (e *Sharded) HasURing() bool {
 	for _, s := range e.shards {
 		s.mu.Lock()
-		has := s.uring != nil
+		has := s.caller != nil
 		s.mu.Unlock()
 		if !has {
 			return false
@@ -249,71 +247,15 @@ func (e *Sharded) HasURing() bool {
 	return true
 }
 
-// NewURing tries whether the system has io_uring.
-func NewURing() error {
-	u, err := newURing()
-	if err == nil {
-		u.close()
-	}
-	return err
-}
-
-// Fault is what goes wrong in one call of io_uring.
-type Fault struct {
-	Errno  syscall.Errno // nothing is done
-	Most   int           // sends that are taken; 0 is all
-	Half   bool          // every second connection takes half of its message
-	Silent bool          // the last completion never comes
-}
-
-// Emulate gives the shards a uring that writes without the kernel's, and has the
-// faults that next gives for each call; call it before Run.
-func (e *Sharded) Emulate(next func() Fault) {
+// Call has shards make their calls with another caller; call it before Run.
+func (e *Sharded) Call(with interface {
+	Do([]uring.Call) (int, error)
+	Close()
+}) {
 	for _, s := range e.shards {
-		if s.uring != nil {
-			s.uring.close()
+		if s.caller != nil {
+			s.caller.Close()
 		}
-		s.uring = emulated(next)
+		s.caller = with
 	}
-}
-
-func emulated(next func() Fault) *uring {
-	const size = 2 * uringSize
-	u := &uring{
-		fd: -1, sqes: make([]sqe, size), cqes: make([]cqe, size), array: make([]uint32, size), sqMask: size - 1, cqMask: size - 1,
-		tail: new(uint32), head: new(uint32), completed: new(uint32),
-	}
-	from := uint32(0)
-	u.enter = func(_, submit, _ int) (int, syscall.Errno) {
-		if submit == 0 {
-			return 0, syscall.EBADF
-		}
-		f := next()
-		if f.Errno != 0 {
-			return 0, f.Errno
-		}
-		if f.Most > 0 {
-			submit = min(submit, f.Most)
-		}
-		for i := range submit {
-			e := u.sqes[u.array[from&u.sqMask]]
-			from++
-			message := u.all[e.userData].message
-			if f.Half && e.userData%2 == 0 {
-				message = message[:len(message)/2]
-			}
-			n, errno := sysWrite(e.fd, message)
-			result := int32(n)
-			if errno != 0 {
-				result = -int32(errno)
-			}
-			if f.Silent && i == submit-1 {
-				break
-			}
-			u.cqes[*u.completed&u.cqMask] = cqe{userData: e.userData, result: result}
-			*u.completed++
-		}
-		return submit, 0
-	}
-	return u
 }

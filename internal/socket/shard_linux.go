@@ -43,7 +43,8 @@ type shard struct {
 	writes   int      // since the writing goroutine yielded
 	bytesIn  int64
 	bytesOut int64
-	uring    *uring // sends many messages at once; nil where that is not to be had
+	caller   caller // sends many messages at once; nil where that is not to be had
+	together
 
 	// The queue of messages for the writing goroutine.
 	work    atomic.Int64 // messages queued or being delivered
@@ -251,13 +252,13 @@ func (s *shard) stop() {
 	close(s.left)
 }
 
-// parting lets go of the uring, when nobody is left to send to.
+// parting lets go of the caller, when nobody is left to send to.
 func (s *shard) parting() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.uring != nil {
-		s.uring.close()
-		s.uring = nil
+	if s.caller != nil {
+		s.caller.Close()
+		s.caller = nil
 	}
 }
 

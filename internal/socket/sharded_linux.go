@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/belfryhq/belfry/internal/uring"
 )
 
 // Sharded is the engine for plain TCP on Linux: connections are dealt to
@@ -28,7 +30,7 @@ type Sharded struct {
 	wheel    *wheel[*shardConn]
 	deal     atomic.Uint32
 	tasks    sync.WaitGroup // short-lived goroutines
-	joined   bool           // shards have urings
+	joined   bool           // shards have callers
 	leaving  atomic.Bool    // the listener is closed: HTTP connections end behind their answer
 
 	front atomic.Pointer[front] // nil until Listener
@@ -69,18 +71,18 @@ func NewSharded(cfg Config) (*Sharded, error) {
 	return e, nil
 }
 
-// joinCalls gives each shard that has subscribers a uring, if the system lets it.
+// joinCalls gives each shard that has subscribers a ring, if the system lets it.
 func (e *Sharded) joinCalls() {
 	if e.cfg.OneCallEach {
 		return
 	}
 	for _, s := range e.shards {
-		u, err := newURing()
+		ring, err := uring.Open()
 		if err != nil {
 			e.cfg.Logger.Debug("io_uring is not used: each message to each subscriber takes a system call", "error", err)
 			return
 		}
-		s.uring = u
+		s.caller = ring
 	}
 	e.joined = true
 }

@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/belfryhq/belfry/internal/hub"
 	"github.com/belfryhq/belfry/internal/socket"
+	"github.com/belfryhq/belfry/internal/uring"
 )
 
 // Without io_uring, the engine passes the same tests.
@@ -27,7 +29,7 @@ func TestSaysWhetherItHasIOURing(t *testing.T) {
 	for _, test := range []struct {
 		one  bool
 		want bool
-	}{{false, socket.NewURing() == nil}, {true, false}} {
+	}{{false, hasURing()}, {true, false}} {
 		var e *socket.Sharded
 		b := start(t, sharded(t, 2, func(s *socket.Sharded) { e = s }), socket.Config{OneCallEach: test.one})
 		if e.HasURing() != test.want || strings.Contains(fmt.Sprint(b.engine), "io_uring") != test.want {
@@ -54,38 +56,82 @@ func (l *lines) String() string {
 	return l.all.String()
 }
 
+func hasURing() bool {
+	r, err := uring.Open()
+	if err != nil {
+		return false
+	}
+	r.Close()
+	return true
+}
+
+// fault is what goes wrong in one round of calls.
+type fault struct {
+	err  error // the ring is broken
+	left int   // so many of the last are not made
+	half bool  // every second connection takes half of its message
+	lost bool  // nothing is known of the last that was made
+}
+
+// faulty makes calls one by one, with the faults that next gives. It is guarded by
+// the shard's lock.
+type faulty struct{ next func() fault }
+
+func (f faulty) Do(calls []uring.Call) (made int, err error) {
+	bad := f.next()
+	made = max(0, len(calls)-bad.left)
+	for i := range calls[:made] {
+		c := &calls[i]
+		message := c.Buffer
+		if bad.half && i%2 == 0 {
+			message = message[:len(message)/2]
+		}
+		n, err := syscall.Write(int(c.FD), message)
+		if c.Result = int32(n); err != nil {
+			c.Result = -int32(err.(syscall.Errno))
+		}
+	}
+	if bad.lost {
+		calls[made-1].Result = -int32(syscall.EIO)
+	}
+	return made, bad.err
+}
+
+func (faulty) Close() {}
+
 // Whatever goes wrong in io_uring, everybody gets all messages, in order; but one
 // of whom it is not known what was sent is cut.
 func TestIOURingFaults(t *testing.T) {
 	calls := 0 // under the shard's lock
-	every := func(n int, f socket.Fault) func() socket.Fault {
-		return func() socket.Fault {
+	every := func(n int, f fault) func() fault {
+		return func() fault {
 			if calls++; calls%n == 0 {
 				return f
 			}
-			return socket.Fault{}
+			return fault{}
 		}
 	}
+	broken := errors.New("io_uring is broken")
 	for name, test := range map[string]struct {
-		next    func() socket.Fault
+		next    func() fault
 		dropped bool // it is used no more
 		cut     int
 	}{
-		"none":                   {every(1, socket.Fault{}), false, 0},
-		"no memory now and then": {every(2, socket.Fault{Errno: syscall.ENOMEM}), false, 0},
-		"busy":                   {every(3, socket.Fault{Errno: syscall.EBUSY}), false, 0},
-		"interrupted":            {every(2, socket.Fault{Errno: syscall.EINTR}), false, 0},
-		"takes few":              {every(1, socket.Fault{Most: 5}), false, 0},
-		"takes halves":           {every(1, socket.Fault{Half: true}), false, 0},
-		"forbidden later":        {every(4, socket.Fault{Errno: syscall.EPERM}), true, 0},
-		"says nothing":           {every(4, socket.Fault{Silent: true}), true, 1},
+		"none":                    {every(1, fault{}), false, 0},
+		"nothing now and then":    {every(2, fault{left: uring.Size}), false, 0},
+		"some":                    {every(1, fault{left: 5}), false, 0},
+		"halves":                  {every(1, fault{half: true}), false, 0},
+		"some, and halves":        {every(2, fault{left: 3, half: true}), false, 0},
+		"forbidden later":         {every(4, fault{left: uring.Size, err: broken}), true, 0},
+		"broken behind half":      {every(4, fault{left: 16, err: broken}), true, 0},
+		"broken, and one is lost": {every(4, fault{err: broken, lost: true}), true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls = 0
 			var log lines
-			b := listen(t, sharded(t, 1, func(e *socket.Sharded) { e.Emulate(test.next) }),
+			b := listen(t, sharded(t, 1, func(e *socket.Sharded) { e.Call(faulty{test.next}) }),
 				socket.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-			peers := append(b.crowd(3*socket.URingSize+5, "news"), b.crowd(5, "room")...)
+			peers := append(b.crowd(3*uring.Size+5, "news"), b.crowd(5, "room")...)
 			all := len(peers)
 			for i := range 6 {
 				text := fmt.Sprint(i, strings.Repeat(".", 100*i))
@@ -120,7 +166,7 @@ func (p *peer) gets(text string) bool {
 // when it takes half of the first at first.
 func TestTwiceInOneFanOut(t *testing.T) {
 	b := listen(t, sharded(t, 1, func(e *socket.Sharded) {
-		e.Emulate(func() socket.Fault { return socket.Fault{Half: true} })
+		e.Call(faulty{func() fault { return fault{half: true} }})
 	}), socket.Config{})
 	topic := &hub.Topic{Slots: make([]any, 1)}
 	first, c := b.client()
