@@ -53,3 +53,24 @@ test('a page whose server was killed says that it is not live, and no more', asy
   await room.server.begin()
   await lost.waitFor({ state: 'detached' })
 })
+
+test('a part of a page that cannot be loaded at first comes later, with its styles', async t => {
+  const page = await room.open(t, '/queues')
+  await page.getByRole('heading', { level: 1, name: 'Queues' }).waitFor()
+  const lost = new Set()
+  await page.route(/\/assets\/Plot-/, route => {
+    const url = route.request().url()
+    if (lost.has(url)) return route.continue()
+    lost.add(url)
+    return route.abort()
+  })
+  await page.goto(`${room.server.url}/console/health`)
+  await page.getByRole('heading', { level: 1, name: 'Health' }).waitFor()
+  const plot = page.locator('.uplot').first()
+  await plot.waitFor()
+  assert.equal(lost.size, 1, [...lost].join(' '))
+  assert.equal(
+    await plot.locator('.u-over').evaluate(e => getComputedStyle(e).position),
+    'absolute',
+  )
+})

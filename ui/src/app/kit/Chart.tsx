@@ -1,14 +1,16 @@
-import { lazy, type ReactNode, Suspense, useId, useMemo, useState } from 'react'
+import { type ReactNode, Suspense, useId, useMemo, useState } from 'react'
+import 'uplot/dist/uPlot.min.css'
 import './chart/chart.css'
 import { Legend } from './chart/Legend'
 import { labelsOf } from './chart/labels'
 import type { Bucket, ChartSpec, Series } from './chart/spec'
 import { Values } from './chart/Values'
+import { later } from './later'
 
 export type { Bucket, Series } from './chart/spec'
 
 // The plotting itself is loaded by the first chart that is shown.
-const Plot = lazy(() => import('./chart/Plot'))
+const Plot = later(() => import('./chart/Plot'))
 
 /** What a chart shows. */
 export interface ChartProps {

@@ -1,6 +1,5 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from 'react'
 import uPlot from 'uplot'
-import 'uplot/dist/uPlot.min.css'
 import { dataOf, optionsOf, paintOf } from './options'
 import type { ChartSpec, ColouredSeries } from './spec'
 import { type Spot, spoken, Tooltip } from './Tooltip'
