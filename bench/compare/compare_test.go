@@ -39,7 +39,7 @@ func TestRowsArePresets(t *testing.T) {
 			t.Error(err)
 		}
 		report := &bench.Report{Load: &bench.Load{PublishCPU: &bench.CPU{}, CPU: &bench.CPU{}}, Handshake: &bench.Handshake{CPU: &bench.CPU{}},
-			Memory: &bench.Memory{}, Idle: make([]bench.Idle, 2), Slow: &bench.Slow{}, Stampede: &bench.Stampede{}}
+			Memory: &bench.Memory{}, Idle: make([]bench.Idle, 3), Slow: &bench.Slow{}, Stampede: &bench.Stampede{}}
 		r.Belfry = []*bench.Report{report}
 		if !r.floor && r.measured() == "" {
 			t.Errorf("%s says nothing", r.preset)

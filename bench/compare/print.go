@@ -131,14 +131,19 @@ func (r *row) measured() string {
 	return ""
 }
 
-// idle tells the windows without pings from those with them. Pings come in
-// waves, about one a window, so theirs are taken together.
+// idle tells the windows without connections, those without pings and those with
+// them apart. Pings come in waves, about one a window, so theirs are taken together.
 func (r *row) idle() string {
-	var quiet spread
+	var alone, quiet spread
 	var used, seconds float64
 	var pings uint64
+	third := len(r.Belfry[0].Idle) / 3
 	for i, w := range r.Belfry[0].Idle {
-		if i < len(r.Belfry[0].Idle)/2 {
+		switch {
+		case w.Connections == 0:
+			alone = append(alone, w.CPU)
+			continue
+		case i < 2*third:
 			quiet = append(quiet, w.CPU)
 			continue
 		}
@@ -146,7 +151,8 @@ func (r *row) idle() string {
 		seconds += w.Seconds
 		pings += w.Pings
 	}
-	return fmt.Sprintf("%s ms per s; with pings %.2f ms per s (%d pings in %.0f s)", quiet.Text(2), used/max(seconds, 1), pings, seconds)
+	return fmt.Sprintf("%s ms per s, without any connection %s; with pings %.2f ms per s (%d pings in %.0f s)",
+		quiet.Text(2), alone.Text(2), used/max(seconds, 1), pings, seconds)
 }
 
 func sum(m map[int]int) (n int) {

@@ -51,10 +51,11 @@ type Memory struct {
 
 // Idle is one window in which nothing was published.
 type Idle struct {
-	Seconds float64 `json:"seconds"`
-	Pings   uint64  `json:"pings"`
-	CPU     float64 `json:"cpu_ms_per_s"`
-	User    float64 `json:"user_ms_per_s"`
+	Connections int     `json:"connections"` // 0 in the first windows: what the server does anyway
+	Seconds     float64 `json:"seconds"`
+	Pings       uint64  `json:"pings"`
+	CPU         float64 `json:"cpu_ms_per_s"`
+	User        float64 `json:"user_ms_per_s"`
 }
 
 // Load is one window of publishing.

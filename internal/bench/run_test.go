@@ -106,7 +106,7 @@ func check(t *testing.T, r *bench.Report) {
 	if r.Shape.Name == "idle10k" && bench.MeasuresProcesses && r.Memory == nil {
 		t.Error("no memory")
 	}
-	if r.Shape.Name == "idle19k" && len(r.Idle) != 2 {
+	if r.Shape.Name == "idle19k" && (len(r.Idle) != 3 || r.Idle[0].Connections != 0 || r.Idle[1].Connections == 0) {
 		t.Errorf("idle: %+v", r.Idle)
 	}
 	var text []string

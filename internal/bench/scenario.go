@@ -181,6 +181,12 @@ func (r *runner) memory() error {
 // idleCPU measures what connections cost on which nothing happens: first before
 // the server sends pings, then over whole rounds of pings.
 func (r *runner) idleCPU() error {
+	r.setStage("idle, without connections")
+	for range r.shape.Windows {
+		if err := r.idleWindow(0, r.shape.Duration/time.Duration(r.shape.Windows)); err != nil {
+			return err
+		}
+	}
 	if err := r.open(); err != nil {
 		return err
 	}
@@ -190,7 +196,7 @@ func (r *runner) idleCPU() error {
 	}
 	r.setStage("idle")
 	for range r.shape.Windows {
-		if err := r.idleWindow(r.shape.Duration / time.Duration(r.shape.Windows)); err != nil {
+		if err := r.idleWindow(r.shape.Connections, r.shape.Duration/time.Duration(r.shape.Windows)); err != nil {
 			return err
 		}
 	}
@@ -199,14 +205,14 @@ func (r *runner) idleCPU() error {
 	}
 	r.setStage("idle, with pings")
 	for range r.shape.Windows {
-		if err := r.idleWindow(r.shape.PingPeriod); err != nil {
+		if err := r.idleWindow(r.shape.Connections, r.shape.PingPeriod); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *runner) idleWindow(d time.Duration) error {
+func (r *runner) idleWindow(connections int, d time.Duration) error {
 	before, err := r.usage()
 	if err != nil {
 		return err
@@ -217,7 +223,7 @@ func (r *runner) idleWindow(d time.Duration) error {
 	}
 	after, err := r.usage()
 	seconds := float64(r.clock.now()-start) / 1e9
-	w := Idle{Seconds: seconds, Pings: r.look().pinged() - pings}
+	w := Idle{Connections: connections, Seconds: seconds, Pings: r.look().pinged() - pings}
 	if r.target.PID != 0 {
 		used := after.since(before)
 		w.CPU = milliseconds(used.cpu) / seconds

@@ -27,7 +27,7 @@ func (r *Report) Rows() [][]string {
 		add("memory per connection", "%.0f bytes resident (%.0f without files): %s before, %s after", m.PerConnection, m.AnonymousPerConnection, megabytes(m.Before), megabytes(m.After))
 	}
 	for _, w := range r.Idle {
-		add("idle CPU", "%.2f ms per s (%.2f user) over %.1f s with %d pings", w.CPU, w.User, w.Seconds, w.Pings)
+		add("idle CPU", "%.2f ms per s (%.2f user) over %.1f s with %d connections and %d pings", w.CPU, w.User, w.Seconds, w.Connections, w.Pings)
 	}
 	r.Load.rows(add)
 	if s := r.Slow; s != nil {
